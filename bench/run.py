@@ -162,7 +162,7 @@ class Bench:
         print(f"[{time.monotonic() - self._began:5.0f} s] {text}", flush=True)
 
     def _start_systems(self, up: ExitStack) -> list[tuple[System, Participants]]:
-        """Start every system that can be had, with everybody on the page and connected."""
+        """Start every available system, with everybody on the page and connected."""
         started = []
         for name, start in _STARTS.items():
             if name not in self.plan.systems:

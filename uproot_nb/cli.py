@@ -54,23 +54,21 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser("gateway", help="admit participants to sessions on other machines")
     )
 
-    add_handover_options(
-        commands.add_parser("handover", help="let a standby go on with a session that is served")
-    )
+    add_handover_options(commands.add_parser("handover", help="hand a session over to a standby"))
 
     sessions = commands.add_parser("sessions", help="list the sessions of a database")
     sessions.add_argument("db", metavar="DB", help="the database: a file, or postgresql://…")
     sessions.set_defaults(do=_sessions)
 
     _add_export(commands.add_parser("export", help="write a session's data as a ZIP or folder"))
-    erase = commands.add_parser("erase", help="erase what a person has left, for good")
+    erase = commands.add_parser("erase", help="erase a person's data for good")
     erase.add_argument("db", metavar="DB", help="the database: a file, or postgresql://…")
     erase.add_argument("session", metavar="SESSION", help="the session's name")
     erase.add_argument("player", metavar="PLAYER", help="the player's name or label")
     erase.add_argument("--yes", action="store_true", help="do not ask")
     erase.set_defaults(do=_erase)
 
-    check = commands.add_parser("check", help="check whether a database is whole")
+    check = commands.add_parser("check", help="check whether a database is intact")
     check.add_argument("db", metavar="DB", help="the database: a file, or postgresql://…")
     check.add_argument(
         "--accept-loss", action="store_true",
@@ -89,7 +87,7 @@ def _add_export(export: argparse.ArgumentParser) -> None:
         "--all-fields", action="store_true", help="also the fields that uproot_nb itself sets"
     )
     export.add_argument("--excel", action="store_true", help="write CSV that is safe in Excel")
-    export.add_argument("--scrub", action="store_true", help="leave out what names a person")
+    export.add_argument("--scrub", action="store_true", help="leave out what identifies a person")
     export.add_argument(
         "--anonymous", action="store_true",
         help="random names, times from the beginning, no free texts",
@@ -100,7 +98,7 @@ def _add_export(export: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     export.add_argument(
         "--key", metavar="FILE", type=Path,
-        help="with --anonymous: where to write whose the random names are",
+        help="with --anonymous: the file that says whose the random names are",
     )  # fmt: skip
     export.set_defaults(do=_export)
 
@@ -149,8 +147,8 @@ def _erase(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     if options.accept_loss and not is_file(options.db):
         raise UprootError(
-            f"--accept-loss is for files. What {shown_place(options.db)} has confirmed it lacks "
-            "only if it was restored from a backup.\nIts sessions continue without that anyway."
+            f"--accept-loss is for files. {shown_place(options.db)} can lack confirmed events only "
+            "if it was restored from a backup.\nIts sessions continue without them anyway."
         )
     if options.accept_loss:
         for name in accept_loss(options.db):

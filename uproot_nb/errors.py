@@ -107,11 +107,11 @@ class SimulationsInterrupted(KeyboardInterrupt):
 
     def __init__(self, result: Any, done: int, total: int, folder: str = "") -> None:
         self.result, self.done, self.total = result, done, total
-        """What would have been returned, of the markets that are done; and how many those are."""
+        """The tables of the finished markets, the number of these, and the number of all."""
         self.folder = folder
         rest = (
             "The same call goes on from there." if folder
-            else "They are in sys.last_value.result. With folder=…, the same call would go on."
+            else "They are in sys.last_value.result. With folder=…, the same call could go on."
         )  # fmt: skip
         super().__init__(f"{done} of {total} markets are done. {rest}")
 
@@ -168,18 +168,18 @@ class BadPage(UprootError):
 
 
 class ArmsFull(UprootError):
-    """Every arm of a treatment has as many players as its cap allows; nobody was given one."""
+    """Every arm of a treatment has as many players as its cap allows; nobody got an arm."""
 
     def __init__(self, key: str) -> None:
         self.key = key
         super().__init__(
             f"balanced(key={key!r}): every arm is full.\n"
-            'Catch ArmsFull, and let the player go: leave(player, "full").'
+            'Catch ArmsFull, and end the participation: leave(player, "full").'
         )
 
 
 class BadExit(UprootError):
-    """An exit makes no sense; the message names it and the remedy."""
+    """An exit has a mistake; the message names the exit and the remedy."""
 
     def __init__(self, exit: str, what: str, remedy: str) -> None:
         self.exit, self.what, self.remedy = exit, what, remedy
@@ -302,7 +302,7 @@ class Unstorable(UprootError, TypeError):
 
 
 class NoStrangersLeft(UprootError):
-    """Players cannot be matched any more without somebody meeting somebody again."""
+    """No matching is left in which nobody meets somebody again."""
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -312,18 +312,18 @@ class NoStrangersLeft(UprootError):
 
 
 class BadPayoff(UprootError, ValueError):
-    """Something was assigned to `player.payoff` that is no number."""
+    """Something that is not a number was assigned to `player.payoff`."""
 
     def __init__(self, subject: str, value: object) -> None:
         self.subject, self.value = subject, value
         super().__init__(
-            f"{subject}.payoff cannot be {value!r:.200}: it is no finite number.\n"
+            f"{subject}.payoff cannot be {value!r:.200}: it is not a finite number.\n"
             "Assign a number, such as 12.5 or \"12.50\"; 'del player.payoff' removes a payoff."
         )
 
 
 class BadPayment(UprootError):
-    """A payment rule makes no sense, or somebody cannot be paid by it."""
+    """A payment rule has a mistake, or cannot be applied to somebody."""
 
     def __init__(self, what: str, remedy: str) -> None:
         self.what, self.remedy = what, remedy
@@ -331,7 +331,7 @@ class BadPayment(UprootError):
 
 
 class AlreadyPaid(UprootError):
-    """Somebody is to be marked as paid who is."""
+    """Somebody who is already marked as paid was to be marked again."""
 
     def __init__(
         self, player: str, amount: str, currency: str, time: float, called: str = ""
@@ -339,9 +339,9 @@ class AlreadyPaid(UprootError):
         self.player, self.amount, self.currency, self.time = player, amount, currency, time
         when = datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S")
         super().__init__(
-            f"{called or player} is marked as paid since {when} UTC: {amount} {currency}.\n"
-            "Nobody is paid twice, and nobody was marked now. Leave them out; or, if the money "
-            "never went out, run.mark_unpaid(player)."
+            f"{called or player} has been marked as paid since {when} UTC: {amount} {currency}.\n"
+            "Nobody was marked now. Leave them out; or, if the money was never sent, call "
+            "run.mark_unpaid(player)."
         )
 
 
@@ -368,7 +368,7 @@ class UnknownPlayer(UprootError, KeyError):
 
 
 class AmbiguousLabel(UprootError, LookupError):
-    """Several players have the label by which one was named.
+    """Several players have the label that was to identify one.
 
     Attributes:
         label: the label.
@@ -423,26 +423,26 @@ class ClaimLost(SessionTaken):
         UprootError.__init__(
             self,
             f"The session '{session}' in {path} was taken over by {writer or 'another kernel'}.\n"
-            "This run has stopped: nothing of it is committed or shown any more. What was "
+            "This run has stopped: it commits and shows nothing more. Everything that was "
             "acknowledged before is in the database.",
         )
 
 
 class SessionExists(UprootError):
-    """A program executes the notebook, and would go on with a session as if it were served."""
+    """A program that executes the notebook would continue a session in the database by accident."""
 
     def __init__(self, session: str, path: str, runner: str) -> None:
         self.session, self.path, self.runner = session, path, runner
         super().__init__(
-            f"This notebook is being executed by {runner}, and the session '{session}' is in "
-            f"{path} already: its participants would come here, until the kernel ends.\n"
+            f"This notebook is being executed by {runner}, and the session '{session}' is already "
+            f"in {path}: its participants would come here, until the kernel ends.\n"
             f"To look at its data, use open_log({path!r}, {session!r}). To begin another session, "
-            "give another name. To go on with this one all the same: serve(..., take_over=True)."
+            "give another name. To continue this one even so: serve(..., take_over=True)."
         )
 
 
 class SessionClosed(UprootError):
-    """The kernel that served a session has closed it, so nobody is to take it over."""
+    """The kernel that served a session has closed it, so no standby takes it over."""
 
     def __init__(self, session: str, path: str) -> None:
         self.session, self.path = session, path
@@ -525,9 +525,9 @@ class LogBusy(UprootError):
 
 
 class UnfinishedErasure(UprootError):
-    """Somebody's data are to be erased, and the file may still have bytes of them.
+    """Somebody's data were to be erased, and the file may still have bytes of them.
 
-    If *is_hidden*, no table and no reader shows them any more; else all is as it was.
+    If *is_hidden*, no table and no reader shows them any more; otherwise nothing has changed.
     """
 
     def __init__(self, path: str, reason: str, is_hidden: bool = True) -> None:
@@ -539,8 +539,8 @@ class UnfinishedErasure(UprootError):
             else f"The data are still in {path}, which could not be written: {reason}."
         )
         super().__init__(
-            f"{left}\nErase again once the disk has space and nobody else uses the file; "
-            "if the erasure has begun, the next serve of the session does so, too."
+            f"{left}\nErase again once the disk has space and nobody else uses the file. "
+            "If the erasure has begun, serving the session finishes it, too."
         )
 
 
@@ -579,7 +579,7 @@ class UnfitPlace(UprootError, OSError):
 
 
 class BadAddress(UprootError, ValueError):
-    """An address of a database cannot be read; it is not shown, as it may have a password in it."""
+    """The address of a database cannot be read; it may have a password, and is not shown."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -592,26 +592,26 @@ class BadAddress(UprootError, ValueError):
 
 
 class LogAway(UprootError):
-    """A database cannot be reached, or cannot be written just now; it is tried again."""
+    """A database cannot be reached or written at the moment; the kernel tries again."""
 
     def __init__(self, path: str, reason: str) -> None:
         self.path, self.reason = path, reason
         super().__init__(
-            f"The database {path} cannot be used just now: {reason}.\n"
-            "Look whether it runs, takes connections, and has room on its disk."
+            f"The database {path} cannot be used at the moment: {reason}.\n"
+            "Check that it is running, accepts connections, and has space on its disk."
         )
 
 
 class LackingPrivilege(UprootError, PermissionError):
-    """The role by which a database is used may not do what was asked of it."""
+    """The role in a database's address may not do what is necessary."""
 
     def __init__(self, path: str, what: str, reason: str) -> None:
         self.path, self.what, self.reason = path, what, reason
         UprootError.__init__(
             self,
             f"The role of {path} may not {what}: {reason}.\n"
-            "Use another role, or let the database's administrator grant it: docs/postgresql.md "
-            "has the commands.",
+            "Use another role, or ask the database's administrator to grant this: "
+            "docs/postgresql.md has the commands.",
         )
 
 
@@ -628,17 +628,15 @@ class FrozenCode(UprootError):
 
 
 class Forbidden(UprootError):
-    """Somebody who only looks wants to steer."""
+    """A viewer tried to steer."""
 
     def __init__(self, what: str) -> None:
         self.what = what
-        super().__init__(
-            "A viewer looks and does not steer.\nAsk for a steward's access; nothing was done."
-        )
+        super().__init__("Viewers cannot steer, and nothing was done.\nAsk for a steward's access.")
 
 
 class UnknownAction(UprootError):
-    """There is no action of that name."""
+    """There is no action with that name."""
 
     def __init__(self, what: str, known: Iterable[str]) -> None:
         self.what = what
@@ -646,7 +644,7 @@ class UnknownAction(UprootError):
 
 
 class AttachFailed(UprootError):
-    """A run elsewhere was not looked at or steered: its server refuses, or gives no answer.
+    """A run elsewhere could not be read or steered: its server refused, or did not answer.
 
     Attributes:
         status: the HTTP status; 0 without an answer.
@@ -659,7 +657,7 @@ class AttachFailed(UprootError):
 
 
 class TooManyAtOnce(UprootError):
-    """Something is asked for while others who asked before take up all there is."""
+    """A request exceeds a limit that earlier requests have used up."""
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -667,7 +665,7 @@ class TooManyAtOnce(UprootError):
 
 
 class BadAction(UprootError, ValueError):
-    """An action was given arguments that it does not take; nothing was done."""
+    """An action got arguments that it does not take; nothing was done."""
 
     def __init__(self, what: str, problem: str, remedy: str) -> None:
         self.what, self.problem, self.remedy = what, problem, remedy
@@ -723,7 +721,7 @@ class BrokerSilent(BridgeSilent):
 
 
 class BrokerRefused(BridgeRefused):
-    """The NATS server does not admit us."""
+    """The NATS server refused the connection."""
 
     def _words(self) -> str:
-        return f"The NATS server at {self.address} does not admit us: {self.reason}"
+        return f"The NATS server at {self.address} refused the connection: {self.reason}"

@@ -1,4 +1,4 @@
-"""Executors: tasks sent to one, a few at a time, and answers as they come."""
+"""Executors: sends tasks to an executor, a few at a time, and yields answers as they come."""
 
 from __future__ import annotations
 

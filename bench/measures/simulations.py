@@ -34,7 +34,7 @@ def measure(folder: Path, markets: int, figures: Figures) -> None:
 
 
 def _measure_quotes(folder: Path, figures: Figures) -> None:
-    """Count the quotes of robot traders, beside Bristol Stock Exchange where that can be had."""
+    """Count the quotes of robot traders, beside Bristol Stock Exchange if it is available."""
     given = []
     try:
         given.append(exchange_folder())

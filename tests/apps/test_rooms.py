@@ -44,7 +44,8 @@ def test_a_label_lets_in_once_and_an_unknown_one_never(browser: Browser) -> None
         lab = walk.run.room("lab", labels=SEATS)
         go_in(walk, f"{lab.url}?label=blue-1")
         with visiting(browser, lab, "blue-1") as twin:
-            twin.get_by_role("heading", name="You have begun already. Go on?").wait_for()
+            asked = "You have already begun. Do you want to go on?"
+            twin.get_by_role("heading", name=asked).wait_for()
             twin.get_by_text("You can go on where you stopped").wait_for()
             assert violations(twin) == []
         with visiting(browser, lab) as stranger:

@@ -92,7 +92,7 @@ def client_of(run: Run, number: int = 0) -> Client:
 
 @contextmanager
 def wired(run: Run) -> Iterator[tuple[Wire, Client]]:
-    """The first player's client, by way of a network that can be cut."""
+    """The first player's client, behind a network that the test can cut."""
     link = run.link(run.players[0])
     wire = Wire(link)
     try:

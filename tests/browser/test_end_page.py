@@ -48,9 +48,9 @@ def at_the_end(page: Page, done: Any) -> Iterator[Run]:
 
 def test_the_browser_goes_on_by_itself_after_the_countdown(page: Page) -> None:
     with at_the_end(page, f"{SITE}/?id=1&b=2"):
-        expect(page.get_by_role("timer")).to_have_text("The next page opens by itself in 10 s.")
+        expect(page.get_by_role("timer")).to_have_text("The next page opens automatically in 10 s.")
         page.clock.run_for(4000)
-        expect(page.get_by_role("timer")).to_have_text("The next page opens by itself in 6 s.")
+        expect(page.get_by_role("timer")).to_have_text("The next page opens automatically in 6 s.")
         page.clock.run_for(7000)
         expect(page.get_by_role("heading")).to_have_text("GET: ")
         assert page.url == f"{SITE}/?id=1&b=2"

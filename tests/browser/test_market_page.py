@@ -148,7 +148,7 @@ def test_people_see_their_taxes_and_may_say_what_becomes_of_the_rest(windows: An
         ann.page.get_by_label("If not all is traded at once").select_option("nothing is traded")
         ann.order("Buy", "40", "3")
         expect(ann.page.get_by_role("alert")).to_have_text(
-            "So many units are not available at this price."
+            "There are not enough units at this price."
         )
         ann.page.get_by_label("If not all is traded at once").select_option("the rest is withdrawn")
         ann.order("Buy", "40", "3")
@@ -309,7 +309,7 @@ def test_own_trades_are_said_once_and_marked(cheap: Run, windows: Any) -> None:
     expect(bob.part("Trades")).to_contain_text("▼ Sold")
     expect(ann.page.locator("polygon.uproot-market-buy-mark")).to_have_count(1)
     expect(ann.amount("Units left to buy")).to_have_text("2")
-    expect(ann.amount("Further units are worth")).to_have_text("50")
+    expect(ann.amount("Your other units are worth")).to_have_text("50")
     expect(ann.page.get_by_role("heading", name="Market · Period 1")).to_be_visible()
     ann.page.reload()
     expect(ann.part("Trades")).to_contain_text("▲ Bought")

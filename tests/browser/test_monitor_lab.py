@@ -327,7 +327,7 @@ def test_an_export_is_downloaded_or_says_where_it_is(page: Page) -> None:
     def ask() -> dict[str, Any]:
         page.get_by_role("button", name="Export…").click()
         page.get_by_label("Format").select_option("Stata")
-        page.get_by_label("without what names a person").check()
+        page.get_by_label("without what identifies a person").check()
         page.get_by_role("button", name="Yes").click()
         return panel.said("export")[-1]
 

@@ -86,7 +86,7 @@ def test_full_screen_is_asked_for_by_a_button_and_leaving_it_covers_the_page(
         page.get_by_label("Age").fill("30")
         page.evaluate("document.exitFullscreen()")
         expect(page.get_by_text("Please return to full screen to go on.")).to_be_visible()
-        expect(page.get_by_text("The time goes on meanwhile.")).to_be_visible()
+        expect(page.get_by_text("Your time is still running.")).to_be_visible()
         expect(page.get_by_label("Age")).not_to_be_visible()
         page.get_by_role("button", name="Show in full screen").click()
         expect(page.get_by_label("Age")).to_have_value("30")

@@ -103,7 +103,7 @@ def test_a_full_room_has_a_code_and_a_way_on_and_may_be_stayed_in(page: Page) ->
 
 TITLES = {
     "wait": "One moment, please", "used": "This label has been used",
-    "full": "All places are taken", "again": "You have begun already. Go on?",
+    "full": "All places are taken", "again": "You have already begun. Do you want to go on?",
     "preview": "This is a preview", "begun": "Somebody has already begun in this browser",
     "several": "This link has two different labels",
 }  # fmt: skip

@@ -19,7 +19,7 @@ class Balancer:
         balancer.ports = [8601, 8602]
         balancer.url
 
-    With one port it is a cable that can be cut.
+    With one port it is a cable that a test can cut.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""LocalGateway: a gateway in a thread of the test, with a cable to the broker that can be cut."""
+"""LocalGateway: a gateway in a thread of the test, whose cable to the broker a test can cut."""
 
 from __future__ import annotations
 

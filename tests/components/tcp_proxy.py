@@ -1,4 +1,4 @@
-"""TcpProxy: a line to a server that can be cut, or stalled, after so many more messages."""
+"""TcpProxy: a line to a server that a test can cut, or stall after a number of messages."""
 
 from __future__ import annotations
 

@@ -1153,7 +1153,7 @@ async def test_the_log_has_a_short_head_of_a_refused_call() -> None:
 
 POISON = (
     '{"id":"evil-5","page":0,"args":[%s],"kwargs":{},"outcome":"refused","error":"NotLive",'
-    '"message":"This page has no such action.","ms":0.1}'
+    '"message":"This action is not available on this page.","ms":0.1}'
 )
 
 

@@ -94,7 +94,7 @@ def play(session: Served, said: str = SAID, word: str = TYPED, count: int = COUN
 @pytest.mark.long
 def test_who_is_online_is_not_erased_unless_disconnected_first(session: Served) -> None:
     run, place = session.run, session.run.players[0]
-    with pytest.raises(UprootError, match=r"Online just now, so nobody was erased: \w+\."):
+    with pytest.raises(UprootError, match=r"because these players are online: \w+\."):
         run.erase(place)
     assert place.word == TYPED
     assert not (run.events["kind"] == "erase").any()

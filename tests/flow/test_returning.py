@@ -22,7 +22,7 @@ from uproot_nb.bridge.messages import COOKIE, HttpReply, HttpRequest
 from uproot_nb.errors import UprootError
 from uproot_nb.testing import Served, served
 
-ASKED = "You have begun already. Go on?"
+ASKED = "You have already begun. Do you want to go on?"
 REFUSED = "This label has been used"
 BROWSER_USED = "Somebody has already begun in this browser"
 TWO_LABELS = "This link has two different labels"

@@ -77,7 +77,7 @@ async def test_a_session_without_a_notebook_is_steered_from_another_kernel(run: 
     await survive(run, attached, ann)
     run.process.send_signal(signal.SIGINT)
     assert await asyncio.to_thread(run.ends) == 0
-    with pytest.raises(AttachFailed, match="gave no whole answer"):
+    with pytest.raises(AttachFailed, match="gave no complete answer"):
         _ = attached.state
 
 
@@ -114,7 +114,7 @@ def look_only(url: str) -> None:
     viewer = attach(url, VIEWER)
     assert viewer.chats["text"].tolist() == ["Press Next."]
     assert "url" not in viewer.rooms.columns
-    with pytest.raises(AttachFailed, match="A viewer looks and does not steer"):
+    with pytest.raises(AttachFailed, match="Viewers cannot steer"):
         viewer.pause()
     assert viewer.facts["state"] == "running"
 

@@ -184,7 +184,7 @@ async def test_no_bid_is_lost_or_made_twice_whatever_becomes_of_the_machines(
             await bidders.check(bids)
             fourth.terminate()
             assert await ends(fourth) == 0
-            assert "left to another kernel" in fourth.text
+            assert "released for another kernel" in fourth.text
 
 
 @pytest.mark.slow

@@ -82,7 +82,7 @@ async def test_a_session_without_a_notebook_is_watched_and_steered(run: Headless
     assert {row[7] for row in theirs["players"]} == {""}
     name = mine["players"][0][0]
     await viewer.send(op="do", id=1, what="set", players=[name], values={"cash": 1})
-    assert "A viewer looks" in (await viewer.hears(op="done", id=1))["error"]
+    assert "Viewers cannot steer" in (await viewer.hears(op="done", id=1))["error"]
     await steward.send(op="do", id=2, what="pause")
     answer = await steward.hears(op="done", id=2)
     assert answer.get("text") == "Paused.", answer

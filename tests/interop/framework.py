@@ -56,7 +56,7 @@ def _failing_line(traceback: str) -> str:
 
 
 def install_framework(folder: Path) -> Path:
-    """Return the folder of the framework's programs; skip the test where it cannot be had.
+    """Return the folder of the framework's programs; skip the test if it is not available.
 
     UPROOT_NB_FRAMEWORK may name a virtual environment that has it already.
     """

@@ -230,7 +230,7 @@ def test_what_an_app_reports_to_a_cell_may_find_things_by_identifier(tmp_path: P
 
 
 def test_another_session_is_out_of_reach(tmp_path: Path) -> None:
-    with serving(tmp_path, "return 1"), pytest.raises(UprootError, match="runs for no session"):
+    with serving(tmp_path, "return 1"), pytest.raises(UprootError, match="not run for a session"):
         dialect.materialize(PlayerIdentifier("s1", "ann"))
 
 

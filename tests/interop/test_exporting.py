@@ -171,7 +171,7 @@ def test_what_is_no_experiment_is_refused(tmp_path: Path, given: Any) -> None:
 def test_a_namespace_without_cells_or_file_is_refused(tmp_path: Path) -> None:
     names = {**Notebook(HELLO, ORDER).names}
     del names["In"]
-    with pytest.raises(UprootError, match="source of the experiment is not known"):
+    with pytest.raises(UprootError, match="experiment has no source"):
         export_app(names, tmp_path / "game")
 
 

@@ -78,7 +78,7 @@ def test_a_text_without_a_translation_is_said_as_it_stands(write: Write) -> None
     said = write(de="Hello world.: Hallo Welt.")
     assert said.translate("  Good\n bye. ", "de") == "  Good\n bye. "
     assert said.translate("Hello world.", "ja") == "Hello world."
-    assert said.translate("Hello world.", "no language") == "Hello world."
+    assert said.translate("Hello world.", "not a language") == "Hello world."
 
 
 def test_a_region_falls_back_to_its_language_and_no_other_way(write: Write) -> None:
@@ -142,7 +142,7 @@ def test_one_file_may_hold_several_languages(tmp_path: Path) -> None:
     catalogues = load_catalogues(file)
     assert [catalogues.translate("Hello.", code) for code in ("de", "fr")] == ["Hallo.", "Bonjour."]
     file.write_text("german:\n  Hello.: Hallo.\n")
-    with pytest.raises(BadLanguageFile, match="'german' is no language code"):
+    with pytest.raises(BadLanguageFile, match="'german' is not a language code"):
         load_catalogues(file)
 
 
@@ -171,7 +171,7 @@ def test_an_apps_words_go_over_the_notebooks_and_those_over_the_shipped(tmp_path
         ("Hello.: Hallo.\n? [a]\n: b\n", 2, "a list or mapping where a text"),
         ("- Hello.\n- Hallo.\n", 1, "does not list texts"),
         ("Hallo\n", 1, "does not list texts"),
-        ("Hello.: Hallo.\nBye.: Tschüss.\nHello. : Servus.\n", 3, "'Hello.' is here twice"),
+        ("Hello.: Hallo.\nBye.: Tschüss.\nHello. : Servus.\n", 3, "'Hello.' appears twice"),
         ("a: 1\n---\nb: 2\n", 2, "not YAML"),
         ("a: &x b\nc: *y\n", 2, "not YAML"),
     ],

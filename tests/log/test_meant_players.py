@@ -131,7 +131,7 @@ async def test_messages_call_players_by_label_and_name(run: Run) -> None:
     ann = await Browser.open(run, 0)
     name = run.players[0].name
     await until(lambda: run.players[0].online)
-    with pytest.raises(UprootError, match=rf"nobody was erased: PC-1 \({name}\)"):
+    with pytest.raises(UprootError, match=rf"players are online: PC-1 \({name}\)"):
         run.erase("PC-1")
     await ann.disconnect()
     run.free("PC-1")

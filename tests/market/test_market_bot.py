@@ -158,7 +158,7 @@ async def test_bots_that_are_given_the_same_trader_share_nothing_that_it_learns(
 
 @pytest.mark.long
 async def test_a_bot_asks_no_other_page_for_its_market() -> None:
-    """Nobody is told of a refusal that is none."""
+    """The researcher sees no refused calls."""
     with serving(Over, Call, Over, players=2) as run:
         bots = run.bots([market_bot(ZIC(), pace=0.01) for _ in range(2)], seed=1)
         assert await asyncio.to_thread(bots.wait, 30.0)

@@ -551,7 +551,7 @@ async def test_a_viewer_interrupts_nothing() -> None:
     with serving(Task) as run:
         window = Window(run, role="viewer")
         window.send(op="do", id=1, what="interrupt")
-        assert "does not steer" in window.told[-1]["error"]
+        assert "cannot steer" in window.told[-1]["error"]
 
 
 @pytest.mark.long
@@ -739,7 +739,7 @@ async def test_an_export_is_written_beside_the_notebook_and_a_viewer_gets_none(
         window, viewer = Window(run), Window(run, role="viewer")
         viewer.send(op="export", id=1, format="csv")
         await until(lambda: viewer.last("done"))
-        assert "A viewer looks" in (viewer.last("done") or {})["error"]
+        assert "Viewers cannot steer" in (viewer.last("done") or {})["error"]
         window.send(op="export", id=2, format="csv")
         await until(lambda: window.last("done"))
         (written,) = tmp_path.glob("market-*.zip")

@@ -103,7 +103,7 @@ async def test_a_viewer_gets_no_link_and_no_action_is_done_for_one() -> None:
             server.say(7, op="do", id=at, what=what, players=[name], values={"cash": 3})
         await until(lambda: len(server.news(7, "done")) == 4)
         assert {done["error"] for done in server.news(7, "done")} == {
-            "A viewer looks and does not steer.\nAsk for a steward's access; nothing was done."
+            "Viewers cannot steer, and nothing was done.\nAsk for a steward's access."
         }
         assert not hasattr(run.players[0], "cash")
         assert run._runtime.flow.state == "running"
@@ -189,7 +189,7 @@ async def test_a_page_is_offered_an_export_once() -> None:
         server.say(7, op="export", id=1, format="parquet", anonymous=True)
         server.say(8, op="export", id=2, format="csv")
         await until(lambda: server.news(7, "export") and server.news(8, "done"))
-        assert "A viewer looks" in server.news(8, "done")[0]["error"]
+        assert "Viewers cannot steer" in server.news(8, "done")[0]["error"]
         path = f"sessions/market/{server.news(7, 'export')[0]['url']}"
         server.ask(1, path, "viewer")
         server.ask(2, path)

@@ -102,7 +102,7 @@ def test_a_wait_page_goes_on_by_the_new_code() -> None:
     line = describe_redefinition("Meet", [("PC-01", True)], True, True)
     assert line == (
         "Meet was redefined while 1 player is on it (PC-01). "
-        "Everybody goes on waiting there, by the new code."
+        "Everybody goes on waiting there, with the new code."
     )
 
 

@@ -97,7 +97,7 @@ def person(context: BrowserContext) -> Iterator[Callable[[str], Participant]]:
 
 @pytest.fixture
 def wire(auction: OpenNotebook) -> Iterator[Wire]:
-    """A network between browsers and the double auction that can be cut."""
+    """A network between browsers and the double auction that tests can cut."""
     wire = Wire(auction.links[0])
     yield wire
     wire.close()

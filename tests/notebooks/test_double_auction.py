@@ -31,7 +31,7 @@ def auction(open_notebook: Callable[[str], OpenNotebook]) -> OpenNotebook:
 
 @pytest.fixture
 def windows(browser: Browser) -> Iterator[Callable[[str], Page]]:
-    """Open a trader's page, which notes every trade that it is told of."""
+    """Open a trader's page, which notes every trade that is pushed."""
     contexts = []
 
     def open_window(link: str) -> Page:

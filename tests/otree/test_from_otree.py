@@ -730,5 +730,5 @@ def test_a_notebook_is_never_written_over(tmp_path: Path) -> None:
     (tmp_path / "mine.ipynb").write_text("{}", "utf-8")
     with pytest.raises(BadApp, match="is there already"):
         from_otree(app, tmp_path / "mine.ipynb")
-    with pytest.raises(BadApp, match="no notebook's name"):
+    with pytest.raises(BadApp, match="not the name of a notebook"):
         from_otree(app, tmp_path / "mine.txt")

@@ -87,7 +87,7 @@ async def test_a_page_without_help_has_no_button_and_takes_no_hand(argument: Any
     with serving(Alone, Helped) as run:
         ann = await Browser.open(run)
         assert "uproot-hand" not in ann.html
-        with pytest.raises(Rejected, match="no such action"):
+        with pytest.raises(Rejected, match="not available"):
             await ann.call(HAND, True)
         run.advance(run.players[0])
         await until(lambda: run.players[0]._state.has_arrived)

@@ -26,7 +26,7 @@ from uproot_nb.notebook.rooms import RoomHandle
 from uproot_nb.realtime.rooms import Admission, Room, RoomOutcome, admit
 from uproot_nb.session.world import load_state
 
-ASKED = "You have begun already. Go on?"
+ASKED = "You have already begun. Do you want to go on?"
 
 
 class Hello(Page):

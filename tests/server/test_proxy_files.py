@@ -155,7 +155,7 @@ async def test_nobody_can_claim_another_address(behind: Behind) -> None:
 
 
 def test_traefiks_files_lead_to_one_service_and_agree() -> None:
-    """Its program is not to be had here: only what the files say is looked at."""
+    """The program is not available here: only the content of the files is checked."""
     static = yaml.safe_load((PROXIES / "traefik.yml").read_text("utf-8"))
     routes = yaml.safe_load((PROXIES / "traefik-routes.yml").read_text("utf-8"))["http"]
     (router,) = routes["routers"].values()

@@ -155,7 +155,7 @@ def test_strata_are_balanced_and_capped_by_themselves() -> None:
     ("more", "says"),
     [
         ({"count": "finished"}, "count is"),
-        ({"count": "arrived", "block": 4}, "without a block"),
+        ({"count": "arrived", "block": 4}, "excludes block"),
         ({"cap": {"contrl": 5}}, "'contrl' is no arm"),
         ({"cap": {"control": -1}}, "the cap of 'control' is -1"),
         ({"cap": 2.5}, "is 2.5"),
@@ -167,7 +167,7 @@ def test_what_makes_no_sense_is_refused(more: dict[str, Any], says: str) -> None
         with pytest.raises(UprootError) as refused:
             balanced(session[0].player, ARMS, **more)
         assert says in str(refused.value)
-        with pytest.raises(UprootError, match="called for no player"):
+        with pytest.raises(UprootError, match="called without a player"):
             balanced(session.run.session, ARMS, count="arrived")
 
 

@@ -156,7 +156,7 @@ def test_mechanical_turk_takes_workers_assignments_amounts_and_a_reason() -> Non
 def test_mechanical_turk_pays_dollars_and_needs_assignments() -> None:
     with pytest.raises(UprootError, match="pays in USD, and the amounts are in EUR"):
         mturk_bonuses([line(label="A2XYZABCD")], "")
-    with pytest.raises(UprootError, match=r"No assignment .* is known of ann\."):
+    with pytest.raises(UprootError, match=r"no assignment .* for ann\."):
         mturk_bonuses([line(label="A2XYZABCD", currency="USD", query={"assignmentId": "=1"})], "")
     with pytest.raises(UprootError, match="is not a worker's ID"):
         mturk_approvals([line(label="A2XYZ ABCD")])
@@ -279,7 +279,9 @@ def test_fees_that_the_site_does_not_pay_stay_in_the_file(tmp_path: Path) -> Non
             "prolific", tmp_path / "b.csv", fee={"done"}, players=session[0].player
         )
         assert other.path.read_text() == f"{ANN},6.20\n"
-        with pytest.raises(UprootError, match=r"ended as lobyb\.\n.* fees of done, lobby"):
+        with pytest.raises(
+            UprootError, match=r"ended as lobyb has a fee\.\n.* fees for done, lobby"
+        ):
             session.run.payment_file("prolific", tmp_path / "c.csv", fee={"lobyb"})
 
 
@@ -312,11 +314,11 @@ def test_approvals_and_files_of_other_sessions_mark_nobody(tmp_path: Path) -> No
         label(session, ANN)
         finished(session, 12)
         approvals = session.run.payment_file("prolific approvals", tmp_path / "ids.txt")
-        with pytest.raises(UprootError, match=r"approves submissions, and pays no bonuses"):
+        with pytest.raises(UprootError, match=r"approves submissions and pays no bonuses"):
             session.run.mark_paid(approvals)
         made = session.run.payment_file("csv", tmp_path / "a.csv")
         assert not session.run.payments["paid"].any()
-    other = pytest.raises(UprootError, match="of the session 'monday', not of 'tuesday'")
+    other = pytest.raises(UprootError, match="for the session 'monday', not 'tuesday'")
     with paying(name="tuesday") as session, other:
         session.run.mark_paid(made)
 
@@ -349,7 +351,7 @@ def test_if_only_bots_have_played_the_error_says_that_they_are_left_out(tmp_path
         session.run._runtime.interventions.note_bot(session[0].player, "robot", True)
         with (
             pytest.warns(UserWarning, match="Left out"),
-            pytest.raises(UprootError, match=r"everybody is left out.*\n.*players="),
+            pytest.raises(UprootError, match=r"which are left out.*\n.*players="),
         ):
             session.run.payment_file("csv", tmp_path / "a.csv")
 
@@ -376,7 +378,7 @@ def test_who_has_closed_the_last_page_is_named_and_not_forgotten(tmp_path: Path)
     with paying() as session:
         finished(session, 12)
         session[1].player.payoff = 3
-        warning = rf"Still in, with a payoff, and not to be paid: {session[1].player.name}\."
+        warning = rf"Still in, with a payoff, and not paid: {session[1].player.name}\."
         with pytest.warns(UserWarning, match=warning):
             assert session.run.payments["note"][1] == "is still in, with a payoff"
         with pytest.warns(UserWarning, match=warning):

@@ -80,7 +80,7 @@ def test_a_session_without_a_rule_says_how_to_write_one() -> None:
             session.run.payments  # noqa: B018
         session.run.payment = Payment(fee=3)
         assert replayed(session.run).payment == Payment(fee=3).as_dict()
-        with pytest.raises(UprootError, match="is no payment rule"):
+        with pytest.raises(UprootError, match="is not a payment rule"):
             session.run.payment = 3
 
 
@@ -88,7 +88,7 @@ def test_a_rule_that_is_none_raises_and_a_function_of_that_name_is_the_authors_o
     tmp_path: Path,
 ) -> None:
     for wrong in (5, "5 EUR", {"fee": 5}, Payment):
-        with pytest.raises(BadPayment, match=r"payment = .* is no payment rule"):
+        with pytest.raises(BadPayment, match=r"payment = .* is not a payment rule"):
             paying(payment=wrong)
     with paying(payment=finished) as session:
         assert session.run.payment is None
@@ -191,7 +191,7 @@ def test_nobody_is_marked_twice_and_the_error_says_when() -> None:
         finished(session, 12, 3)
         ann, bob, _ = session.run.players
         session.run.mark_paid(ann)
-        again = rf"{ann.name} is marked as paid since 2027-01-15 08:00:\d\d UTC: 6\.20 EUR"
+        again = rf"{ann.name} has been marked as paid since 2027-01-15 08:00:\d\d UTC: 6\.20 EUR"
         with pytest.raises(AlreadyPaid, match=again):
             session.run.mark_paid([bob, ann])
         assert session.run.payments["paid"].tolist() == [True, False, False]

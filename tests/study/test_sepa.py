@@ -183,7 +183,7 @@ def test_the_day_of_a_transfer_is_a_date_or_its_text_and_not_past() -> None:
     with pytest.raises(UprootError, match=r"2026-11-28 is past: today is 2026-11-29"):
         transfers(line(), on="2026-11-28")
     for wrong in ("tomorrow", "2026-02-30", 5):
-        with pytest.raises(UprootError, match="is no day"):
+        with pytest.raises(UprootError, match="is not a day"):
             transfers(line(), on=wrong)
 
 

@@ -95,7 +95,7 @@ class Export:
         includes: (kind of subject, field) → whether to export the field. It is called for fields
             of authors only, never for columns of ours, and not for the tables of markets.
         sources: by file name: code to store with the data.
-        scrub: what to leave out because it names a person.
+        scrub: what to leave out because it identifies a person.
         excel: whether CSV is made for Excel: with a byte order mark, and no text is a formula.
         ran: which code, settings and versions ran, one after the other.
     """
@@ -316,7 +316,7 @@ class _OfOneKind:
 def _said_to_run(ran: Sequence[Ran]) -> str:
     """Return a line for each fingerprint under which something came from participants."""
     if not ran:
-        return "None here: nothing was served, or these data are a viewer's, who gets no code.\n"
+        return "None: nothing was served, or these are a viewer's data, which have no code.\n"
     lines = [
         f"{one.fingerprint} ran from event {one.first} to {one.last} ({one.inputs} calls and forms)"
         for one in ran
@@ -375,7 +375,7 @@ def _check_target(target: Path) -> None:
         raise UprootError(f"{target} is a folder.\nGive another name for the ZIP.")
     if not (_is_packed_export(target) if _is_zip(target) else _is_export(target)):
         raise UprootError(
-            f"{target} is there already, and is no export.\nGive another name, or remove it first."
+            f"{target} exists already, and is no export.\nGive another name, or remove it first."
         )
 
 

@@ -89,7 +89,7 @@ def readable(text: str, codec: Codec) -> Cell:
 
 
 def plain(value: Any, otherwise: str | None = None) -> Cell:
-    """Return any value as JSON, None for a missing one; *otherwise* for one without a JSON form."""
+    """Return any value as JSON, None if it is missing, *otherwise* if it has no JSON form."""
     try:
         text = orjson.dumps(value, _to_json, _OPTIONS).decode()
         if "null" in text:  # which orjson makes of NaN, too

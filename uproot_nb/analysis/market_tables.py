@@ -74,7 +74,7 @@ class RecordedMarket(MarketTables):
 
 
 def stamped(table: pandas.DataFrame) -> pandas.DataFrame:
-    """Return a table with the timestamps of its times beside these."""
+    """Return a table with a timestamp beside each of its times."""
     place = list(table.columns).index("time") + 1
     made = table.copy(deep=False)
     made.insert(place, "timestamp", stamps(table["time"].tolist()))

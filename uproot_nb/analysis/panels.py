@@ -1,4 +1,4 @@
-"""Panels: a row per player and value of a field, as per round."""
+"""Panels: a row per player and value of a field, such as the round."""
 
 from __future__ import annotations
 

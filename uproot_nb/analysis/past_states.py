@@ -39,7 +39,7 @@ def read_codec() -> Codec:
 
 
 def _refuse(value: Any) -> Any:
-    raise UprootError("A log that is only read takes nothing.")
+    raise UprootError("This log was opened for reading only.")
 
 
 def _as_it_is(value: Any) -> Any:
@@ -68,7 +68,7 @@ def seconds_of(moment: Moment) -> float:
         return seconds
     except (ValueError, TypeError, AttributeError):
         raise UprootError(
-            f"{moment!r} is no time.\n"
+            f"{moment!r} is not a time.\n"
             "Give Unix seconds, a datetime, or a text such as '2026-11-24T10:30:00Z'."
         ) from None
 
@@ -101,7 +101,7 @@ class Past:
         if seq is not None and time is not None:
             raise UprootError("Give either seq= or time=, not both.")
         if isinstance(seq, dt.date | str):
-            raise UprootError(f"{seq!r} is a time, and no event's number. Write run.at(time=…).")
+            raise UprootError(f"{seq!r} is a time, not an event's number. Write run.at(time=…).")
         last = self.last
         if time is not None:
             seq = self._seq_at(seconds_of(time), last)

@@ -1,4 +1,4 @@
-"""Tables: a session's log as tables, while it is served and ever after."""
+"""Tables: a session's log as tables, while it is served and afterwards."""
 
 from __future__ import annotations
 
@@ -158,11 +158,11 @@ class Tables:
             run.frame(run.session.offers)
 
         Columns `model`, `type`, `id`, `time` (Unix seconds) and `timestamp` (UTC) come first; a
-        field that is called like one of them gets a `_` behind its name. Identifiers of players
+        field with one of these names gets a trailing `_`. Identifiers of players
         are their names.
 
         Raises:
-            UprootError: there is no such model or tag; the message names those there are.
+            UprootError: there is no such model or tag; the message lists all.
         """
         self._refresh()
         people = self._people()
@@ -176,13 +176,13 @@ class Tables:
 
             run.market().periods[["period", "efficiency", "alpha"]]
 
-        Where an asset is traded there is `mispricing`, too.
+        If an asset is traded, there is also `mispricing`.
 
         Args:
-            name: which market; not needed where there is only one.
+            name: which market; not needed if there is only one.
 
         Raises:
-            UprootError: there is no such market; the message names those there are.
+            UprootError: there is no such market; the message lists all.
         """
         # lazy: most sessions have no market
         from uproot_nb.analysis.market_tables import market_tables
@@ -191,15 +191,15 @@ class Tables:
             return market_tables(self._now(), self._codec, name)
 
     def institution(self, name: str | None = None) -> InstitutionTables:
-        """Return the tables of an auction, oligopoly or the like: decisions, endowments …
+        """Return the tables of an auction or other institution: decisions, endowments …
 
             run.institution().periods[["period", "price", "efficiency"]]
 
         Args:
-            name: which one, by the page's `game_name`; not needed where there is only one.
+            name: which one, by the page's `game_name`; not needed if there is only one.
 
         Raises:
-            UprootError: there is none of that name; the message names those there are.
+            UprootError: there is none with that name; the message lists all.
         """
         # lazy: most sessions have no institution
         from uproot_nb.analysis.institutions.institution_tables import institution_tables
@@ -208,13 +208,13 @@ class Tables:
             return institution_tables(self._now(), self._codec, name)
 
     def panel(self, by: str = "round") -> pandas.DataFrame:
-        """Return a row per player and value of a field, as per round.
+        """Return a row per player and value of a field, such as the round.
 
             run.panel("round").pivot(index="player", columns="round", values="contribution")
 
-        A value is the last that was set in that round, and missing where none was set then:
-        nothing is carried over from the round before. Fields that were only ever set before the
-        first round stand in every row.
+        A value is the last one that was set in that round, and missing if none was: nothing is
+        carried over from the round before. Fields that were set only before the first round are
+        in every row.
 
         Raises:
             UprootError: no player has such a field.
@@ -225,14 +225,14 @@ class Tables:
 
     @property
     def rounds(self) -> pandas.DataFrame:
-        """A row per player and round, in the order in which each player was in them first.
+        """A row per player and round, in the order of each player's first visit.
 
             run.rounds.groupby("round")["contribution"].mean()
 
         Columns: `session`, `player`, `id`, `label`, `bot`; the `group` in that round; `block` (the
         name of the rounds), `round` (from 1) and, for nested rounds, `nested`, such as "2.1"; then
-        every field. A field's value is the last that was set in that round, and missing where none
-        was: nothing is carried over. Fields that were only set outside of rounds, such as a
+        every field. A field's value is the last one that was set in that round, and missing if
+        none was: nothing is carried over. Fields that were only set outside of rounds, such as a
         treatment, are in every row. Without rounds there are no rows.
         """
         return rounds_table([self._recorded()], self._codec)
@@ -243,8 +243,8 @@ class Tables:
 
         Columns: `session`, `player`, `id`, `label`, `bot`, `group`, `ended_as`; then the fields
         that were set outside of rounds, with their latest values; then those that were set in
-        rounds. Where a number would stand for several rounds, the name of their block stands
-        before it, as in contribution_training_1.
+        rounds. If several rounds have the same number, the name of their block comes before it,
+        as in contribution_training_1.
         """
         return wide_table([self._recorded()], self._codec)
 
@@ -272,9 +272,9 @@ class Tables:
 
     @property
     def calls(self) -> pandas.DataFrame:
-        """A row per call of a live method: who, what with, outcome, ms.
+        """A row per call of a live method: player, arguments, outcome, milliseconds.
 
-        `outcome` is "started" for a call that the end of the kernel has cut short.
+        `outcome` is "started" if the end of the kernel cut the call short.
         """
         return calls_table(self._read(CALLS), self._people())
 
@@ -305,21 +305,21 @@ class Tables:
     def consents(self) -> pandas.DataFrame:
         """A row per answer on a consent page: player, version, hash, language, agreed, time.
 
-        `hash` is the SHA-256 of the text that was shown (`sha256sum` of its file). Who has answered
-        again, after Back, has several rows; the last one counts.
+        `hash` is the SHA-256 of the text that was shown (`sha256sum` of its file). A player who
+        has answered again, after Back, has several rows; the last one counts.
         """
         return consents_table(self._read(CONSENTS), self._people())
 
     @property
     def presence(self) -> pandas.DataFrame:
-        """A row per stretch of time in which a player was online."""
+        """A row per interval in which a player was online."""
         return presence_table(self._read(PRESENCE), self._people())
 
     @property
     def errors(self) -> pandas.DataFrame:
         """The events of kind `error`, with `type`, `message` and `traceback` as columns.
 
-        Equal ones are one row, the first: `count` is how many there are, `players` the number of
+        Equal errors are one row, the first: `count` is their number, `players` the number of
         players.
         """
         table = EventTable(self._codec)
@@ -348,7 +348,7 @@ class Tables:
             of: "players", "groups" or "session".
 
         Raises:
-            UprootError: there is no such event; both or a strange *time* or *of* were given.
+            UprootError: there is no such event; both were given; or *time* or *of* is not valid.
         """
         self._refresh()
         state = self._past.state(seq, time)
@@ -358,7 +358,9 @@ class Tables:
             return groups_table(state, self._session_name, self._codec)
         if of == "session":
             return session_table(state, self._session_name, self._codec)
-        raise UprootError(f"There is no table of {of!r}.\nAsk for players, groups or session.")
+        raise UprootError(
+            f"There is no state table of {of!r}.\nAsk for players, groups or session."
+        )
 
     def diff(self, a: Moment, b: Moment | None = None) -> pandas.DataFrame:
         """Return what changed from moment *a* to moment *b* (by default: now).
@@ -383,13 +385,13 @@ class Tables:
     # ---- to take away ----
 
     def fingerprint(self) -> Fingerprint:
-        """Return one hash over the code, notebook, settings and versions that run now.
+        """Return one hash of the code, notebook, settings and versions that run now.
 
             print(run.fingerprint())    # sha256:4f0c…, to paste into a preregistration
 
         It is the same in every session of the same code, whatever its name, database, seed and
-        participants. Its parts (`code`, `notebook`, `settings`, `versions`) are hashes of their
-        own. Templates and modules in files are not in it. An export says in `README.txt` and
+        participants. Its parts (`code`, `notebook`, `settings`, `versions`) are hashes, too.
+        Templates and modules in files are not included. An export says in `README.txt` and
         `fingerprints.json` which fingerprints the session had, and how many calls and forms came
         under each.
 
@@ -419,7 +421,7 @@ class Tables:
         free_text: Collection[str] = (),
         key: str | Path | None = None,
     ) -> Path:
-        """Write the session's data as a ZIP, or as a folder, and return where it is.
+        """Write the session's data as a ZIP file or a folder, and return its path.
 
             run.export("market.zip")
             run.export("market", format="dta")
@@ -431,37 +433,38 @@ class Tables:
         `models/` with a table per model or tag, `markets/` with a folder per market,
         `institutions/` with a folder per auction and the like,
         `page_times`, `calls`, `presence`, a `codebook.json`, a `README.txt`, the code in `source/`,
-        and `SHA256SUMS`. It is what the log holds at this moment; the session may go on meanwhile.
+        and `SHA256SUMS`. The export has what is in the log at this moment; the session may go on
+        meanwhile.
 
         Args:
             path: ends in ".zip" for a ZIP; any other name makes a folder. A `~` is your home. An
-                earlier export of that name is replaced, when the new one is whole.
+                earlier export of that name is replaced once the new one is complete.
             format: "csv", "jsonl", "parquet" (needs pyarrow), "dta" (Stata), "sav" (SPSS, needs
                 pyreadstat) or "xlsx" (Excel, needs XlsxWriter).
             filters: leave out the fields in which the page flow stores a player's place
                 (`round_nested`, `between_showed`). False includes all; a function decides for each
                 field of yours: (kind, field) → whether to include it, with the kinds "player",
                 "group", "session" and "model" (a model's own fields, and those of its entries).
-                Columns of ours (as player, time, page), the tables `page_times`, `calls`,
-                `presence` and `markets/`, and the models of markets are always whole.
-            progress: show a bar for long ones.
-            scrub: leave out what names a person, so that it can be published: labels, parameters
+                Built-in columns (such as player, time, page), the tables `page_times`, `calls`,
+                `presence` and `markets/`, and the models of markets are always complete.
+            progress: show a bar for long exports.
+            scrub: leave out what identifies a person, for publication: labels, parameters
                 of addresses, recruiters' ids, the notebook, and fields of yours that held a label
                 or an id. What participants wrote in their own words stays.
             excel: write CSV that Excel opens as UTF-8, with an apostrophe before texts that it
-                would run as formulas. `read.py`, `read.R` and `read.do` take it off.
+                would run as formulas. `read.py`, `read.R` and `read.do` remove it.
             anonymous: as `scrub`, and more: players get names drawn at random, ids of
                 places are shuffled, times count from the session's first event, and what
                 participants wrote in their own words is left out, wherever it was copied to.
             free_text: fields of forms, live methods and their arguments whose texts stay in an
-                anonymous export all the same. Read them before you publish.
-            key: the file in which to write which anonymous name is whose, for you alone. Without
-                it nobody can tell any more, except by comparing the data.
+                anonymous export. Read them before you publish.
+            key: the file that says which anonymous name is whose, for you alone. Without it this
+                can only be found by comparing the data.
 
         Raises:
-            UprootError: there is something else of that name, or no such format.
-            ExportFailed: it could not be written, as on a full disk. Nothing of it is left, and an
-                earlier export is as it was.
+            UprootError: something else has that name, or there is no such format.
+            ExportFailed: it could not be written, as on a full disk. It was removed, and an
+                earlier export is unchanged.
         """
         self._note_meanings()
         self._refresh()

@@ -47,22 +47,24 @@ def replay(
 
     Args:
         log: what `open_log` returned, or a run; the events that it has now are replayed.
-        speed: wait between the states as the participants did, so many times as fast; None waits
-            for nothing.
-        every: a state after each so many seconds of the recording, and the last one, instead of
-            one after each change.
+        speed: wait between the states as the participants did, that many times as fast; None
+            does not wait.
+        every: a state after each interval of that many seconds, and the last one, instead of one
+            after each change.
         of: "players", "groups" or "session".
         clock, sleep: functions that return the time in seconds, and wait.
 
     Raises:
-        UprootError: an argument makes no sense.
+        UprootError: an argument is not valid.
     """
     check_recorded(log, "replay")
     for name, number in (("speed", speed), ("every", every)):
         if number is not None and not number > 0:
             raise UprootError(f"replay({name}={number!r}): give a number above 0, or None.")
     if of not in ("players", "groups", "session"):
-        raise UprootError(f"There is no table of {of!r}.\nAsk for players, groups or session.")
+        raise UprootError(
+            f"There is no state table of {of!r}.\nAsk for players, groups or session."
+        )
     found = _moments(log, every, of)
     return found if speed is None else _paced(found, speed, clock, sleep)
 
@@ -78,7 +80,7 @@ def check_recorded(log: Any, what: str) -> None:
     is_path = isinstance(log, (str, os.PathLike))
     wanted = f"open_log({str(log)!r})" if is_path else 'open_log("uproot_nb.sqlite3", "market")'
     raise UprootError(
-        f"{what}({log!r}, …): this is no session.\nGive it a run, or {what}({wanted}, …)."
+        f"{what}({log!r}, …): this is not a session.\nGive it a run, or {what}({wanted}, …)."
     )
 
 

@@ -1,4 +1,4 @@
-"""Typed columns: values of any types as a column with the narrowest dtype that holds them all.
+"""Typed columns: values of any types as a column with the narrowest dtype that fits all of them.
 
 A field that is whole numbers stays whole numbers where some are missing.
 """

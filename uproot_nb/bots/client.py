@@ -56,8 +56,8 @@ class Client:
             await client.call("post_offer", 42)
             trade = await client.next_note("Trade", timeout=10)
 
-    A page may change at every `await`, as it does under a person's eyes. A lost connection is made
-    again, and calls that had no answer are repeated; the server runs none of them twice.
+    A page may change at every `await`, as for a person. After a lost connection the client
+    connects again, and repeats calls that had no answer; the server runs none of them twice.
 
     Args:
         link: a player's link, or a join link.
@@ -178,7 +178,7 @@ class Client:
 
     @property
     def kind(self) -> str:
-        """The kind of page, where bots are made for it: "market"; else ""."""
+        """The kind of page, if there are bots for it: "market"; else ""."""
         return str(self._boot.get("kind", ""))
 
     @property
@@ -211,33 +211,33 @@ class Client:
         return self._seen.boot or {}
 
     async def submit(self, /, **answers: Any) -> str:
-        """Press Next, with these answers; return the page on which that leads.
+        """Press Next, with these answers; return the page that follows.
 
-        What is not given is sent as the page shows it. True and False are for boxes, lists for
-        several boxes, `Attachment` or a `Path` for files, None for no answer.
+        Questions that you leave out are sent as the page shows them. Use True and False for
+        boxes, lists for several boxes, `Attachment` or a `Path` for files, None for no answer.
 
         Raises:
             FormRefused: the page came back; `.errors` says what is wrong, by field.
             LookupError: the form has no such field.
-            PageLeft: the server had moved the player meanwhile.
+            PageLeft: the server has moved the player meanwhile.
         """
         self._check()
         return await self._submit(dict(answers), {})
 
     async def go_back(self) -> str:
-        """Press Back; return the page on which that leads."""
+        """Press Back; return the page that follows."""
         self._check()
         return await self._submit({}, {"_uproot_back": "1"})
 
     async def decline(self) -> str:
-        """Decline what a consent page asks; return the page on which that leads, "" at the end.
+        """Decline what a consent page asks; return the page that follows, "" at the end.
 
         Raises:
-            LookupError: the page asks for no consent.
+            LookupError: the page does not ask for consent.
         """
         self._check()
         if self.kind != "consent":
-            raise LookupError(f"{self.page or 'The end'} asks for no consent.")
+            raise LookupError(f"{self.page or 'The end'} does not ask for consent.")
         return await self._submit({}, {"decline": "1"})
 
     async def reload(self) -> None:
@@ -246,7 +246,7 @@ class Client:
         await self._follow(None)
 
     async def proceeded(self, timeout: float | None = None) -> str:
-        """Wait until the page is another than the one that the last step led to; return its name.
+        """Wait until the page differs from the one that the last step led to; return its name.
 
         A step is `open`, `submit`, `go_back` or `proceeded`. Returns at once at the end.
 
@@ -300,12 +300,12 @@ class Client:
         )
         note = self._notes.find(event)
         if note is None or self.visit != visit:
-            raise PageLeft(page, "the push that was waited for came")
+            raise PageLeft(page, "the expected push came")
         return self._notes.read(note)
 
     @property
     def unread(self) -> list[Note]:
-        """The page's pushes that were not read yet, oldest first."""
+        """The page's unread pushes, oldest first."""
         return self._notes.unread
 
     # ---- waiting ----
@@ -348,7 +348,7 @@ class Client:
         response = await self._requests.ask_until_answered(self.link + self._query, form_body([]))
         place = response.headers.get("Location", "")
         if response.code != 303 or not place:
-            raise NoPage(response.code, self.name, "there is no place, or it is no join link")
+            raise NoPage(response.code, self.name, "it has no place left, or is not a join link")
         self.link = urljoin(self.link, place)
 
     async def _load(self) -> None:

@@ -110,7 +110,7 @@ class Bots:
         bots.status
         bots.stop()
 
-    A bot that fails does not disturb the others; a running cell does not hold them up.
+    A bot that fails does not affect the others, and a running cell does not delay them.
     """
 
     def __init__(
@@ -160,11 +160,11 @@ class Bots:
     # ---- the end ----
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until all have ended, at most *timeout* seconds; return whether they have."""
+        """Wait until all have ended, at most *timeout* seconds; return whether they have ended."""
         return self._over.wait(timeout)
 
     def wait_patiently(self, seconds: float | None, patience: float) -> str:
-        """Wait until all have ended, or there is no point in waiting; return why, "" at the end.
+        """Wait until all have ended, or waiting is pointless; return the reason, "" at the end.
 
         Args:
             seconds: how long at most.
@@ -179,7 +179,7 @@ class Bots:
         return ""
 
     def stop(self) -> None:
-        """Have all leave. Idempotent; what they have done stays."""
+        """Stop all bots. Idempotent; what they have done stays."""
         loop, task = self._loop, self._all
         if not self._over.is_set() and loop is not None and task is not None:
             with contextlib.suppress(RuntimeError):  # it ended just now

@@ -37,7 +37,7 @@ class Share:
         except Exception as error:  # authors' own __reduce__ may raise anything
             raise UprootError(
                 f"The bot cannot be sent to another process: {type(error).__name__}: {error}\n"
-                "Let it open what it needs itself, such as files, locks and connections."
+                "Let the bot itself open what it needs, such as files, locks and connections."
             ) from error
 
     def open(self) -> tuple[list[Part], float | None, float]:

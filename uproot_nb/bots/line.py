@@ -1,4 +1,4 @@
-"""Line: a page's connection, which reconnects by itself as a browser's does."""
+"""Line: a page's connection, which reconnects automatically as a browser's does."""
 
 from __future__ import annotations
 

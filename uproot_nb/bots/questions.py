@@ -46,13 +46,13 @@ class Question:
     step: str | None = None
     max_length: int | None = None
     few: int = 0
-    """Of checkboxes: at least so many are to be checked."""
+    """Of checkboxes: the smallest number to check."""
     many: int | None = None
-    """Of checkboxes: at most so many."""
+    """Of checkboxes: the largest number to check."""
     sign: str = "."
-    """Of numbers: what the page's language writes before decimals."""
+    """Of numbers: the decimal sign in the page's language."""
     hint: str = ""
-    """Of texts: how a phone's keyboard writes capitals ("characters" for codes of banks)."""
+    """Of texts: when a phone's keyboard writes capitals ("characters" for bank codes)."""
 
     def texts(self, answer: Any) -> list[str]:
         """Return what a browser posts for an answer; None is no answer."""

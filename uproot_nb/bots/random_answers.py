@@ -1,4 +1,4 @@
-"""Random answers: valid ones for each kind of question, as far as the page shows what is valid."""
+"""Random answers: answers to each kind of question that respect the rules which the page shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""random_forms: the bot that answers every form at random, and waits where one has to."""
+"""random_forms: the bot that answers every form at random, and waits on wait pages."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["random_form", "random_forms"]
 
 
 async def random_forms(client: Client, *, tries: int = 20) -> None:
-    """Walk to the end of any experiment: answer each form at random, wait where one has to.
+    """Play any experiment to its end: answer each form at random, and wait on wait pages.
 
         run.bots(8)                      # fill=random_forms
         rehearse([Survey, Thanks], players=40)
 
-    Answers are valid as far as the page shows what is valid: choices, bounds and steps, lengths.
+    Answers respect the rules that the page shows: choices, bounds and steps, lengths.
     If the server refuses one, others are tried. Without a Next button, the bot waits.
 
     Args:
@@ -24,7 +24,7 @@ async def random_forms(client: Client, *, tries: int = 20) -> None:
         tries: how often a page may refuse before the bot gives up.
 
     Raises:
-        Stuck: a page has refused so often; says what was wrong.
+        Stuck: a page has refused that often; the message says what was wrong.
     """
     while not client.at_end:
         await random_form(client, tries=tries)

@@ -12,7 +12,7 @@ __all__ = [
 
 
 class CallRefused(UprootError):
-    """A live method refused a call; `message` is the sentence that the participant reads."""
+    """A live method refused a call; `message` is the participant's sentence."""
 
     def __init__(self, method: str, error: str, message: str, parameter: str | None = None) -> None:
         self.method, self.error, self.message = method, error, message

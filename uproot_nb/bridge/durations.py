@@ -1,4 +1,4 @@
-"""Durations: how often something took how long, counted so cheaply that each call can be."""
+"""Durations: a histogram of durations, cheap enough to count each call."""
 
 from __future__ import annotations
 

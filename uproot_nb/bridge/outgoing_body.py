@@ -1,4 +1,4 @@
-"""OutgoingBody: the kernel's end of an answer's body that goes part by part."""
+"""OutgoingBody: the kernel's end of an answer's body that is sent in parts."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ _NONE = -1
 
 
 def _open_locked(path: Path, *, wait: bool) -> int:
-    """Return a descriptor that locks a folder of this user; _NONE if it is not to be had."""
+    """Return a descriptor that locks a folder of this user; _NONE if it is not available."""
     if fcntl is None:
         return _NONE
     try:

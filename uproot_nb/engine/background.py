@@ -1,4 +1,4 @@
-"""Background: repeat periodic work beside a run, whatever fails once."""
+"""Background: periodic work beside a run, which continues after failures."""
 
 from __future__ import annotations
 

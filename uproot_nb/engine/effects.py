@@ -45,8 +45,9 @@ def after_commit(function: Callable[..., Any], *args: Any) -> None:
     fails, nothing happens outside; if it is killed after the commit, the function is called at the
     next `serve`. `rerun` and `rehearse` never call it. In a cell it is called at once.
 
-    A call that was interrupted by a kill is repeated: give the service a number of the payment, if
-    it takes one. The function must be at the top level of the notebook or app for that.
+    If the kernel is killed during a call, the call is repeated: pass the service a payment
+    number, if it takes one. For this, define the function at the top level of the notebook or
+    app.
 
     Args:
         function: plain or async; it runs in a step, and may change fields.
@@ -250,7 +251,7 @@ class Effects:
         function = self._functions.pop(token, None) or self._find(value["function"])
         if function is None:
             raise UprootError(
-                f"{value['function']} was to be called after a commit, but is not defined now.\n"
+                f"{value['function']} should be called after a commit, but is no longer defined.\n"
                 "Define it at the top level of the notebook or app, and serve again."
             )
         await run_authors(function, self._world, cause, *value["args"])

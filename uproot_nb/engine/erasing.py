@@ -1,4 +1,4 @@
-"""Erasing: what a person has left in a running session is removed, on disk and in memory."""
+"""Erasing: removes a person's data from a running session, on disk and in memory."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Erasing:
             online = [called(one.name, one.label) for one in players if one.online]
         if online and not disconnect:
             raise UprootError(
-                f"Online just now, so nobody was erased: {', '.join(online)}.\n"
+                f"Nobody was erased, because these players are online: {', '.join(online)}.\n"
                 "Wait until they have left, or end their participation: "
                 "run.erase(player, disconnect=True)."
             )

@@ -124,7 +124,7 @@ class Interventions:
             return Bunch([player for player in named if player.online])
 
     def answer(self, players: Any, text: str, cause: Cause | None = None) -> Bunch[Player]:
-        """Write to players in their chats with the researcher; whose hands are up, they go down."""
+        """Write to players in their chats with the researcher; this lowers their hands."""
         check_text(text, "answer")
         named = self._named(players, "answer")
 
@@ -156,7 +156,7 @@ class Interventions:
         return named
 
     def lower_hand(self, players: Any, cause: Cause | None = None) -> Bunch[Player]:
-        """Lower players' hands; return whose were up."""
+        """Lower players' hands; return those whose hands were up."""
         with self._world.lock:
             up = [player for player in self._named(players, "lower_hand") if player._state.hand]
             self._do("lower_hand", up, {}, cause, lower_hand)
@@ -166,7 +166,7 @@ class Interventions:
         """Give players more time on their pages; those whose pages have no timeout are left out.
 
         Raises:
-            UprootError: nobody of them is on a page with a timeout.
+            UprootError: none of them is on a page with a timeout.
         """
         _check_seconds(seconds)
         self._flow.let_arrive(self._named(players, "extend"))
@@ -176,7 +176,7 @@ class Interventions:
             if not timed:
                 raise UprootError(
                     f"Nobody of {_listed(named)} is on a page with a timeout, so there is no time "
-                    "to extend.\nrun.advance and run.message reach them on any page."
+                    "to extend.\nrun.advance and run.message work on any page."
                 )
             self._do(
                 "extend", timed, {"seconds": seconds}, cause,
@@ -199,7 +199,7 @@ class Interventions:
             busy = [player for player in named if self._flow.is_being_grouped(player)]
             if busy:
                 raise UprootError(
-                    f"The page is grouping {_listed(busy)} just now, so nobody was regrouped.\n"
+                    f"The page is just grouping {_listed(busy)}, so nobody was regrouped.\n"
                     "Try again in a moment."
                 )
             with self._step(cause):
@@ -233,7 +233,7 @@ class Interventions:
             missing = [player for player in named if paid[player.name] is None]
             if missing:
                 raise UprootError(
-                    f"Not marked as paid: {_listed(missing)}.\nrun.payments shows who is."
+                    f"Not marked as paid: {_listed(missing)}.\nrun.payments shows who is paid."
                 )
             details = {name: (one["amount"], one["currency"]) for name, one in paid.items() if one}
             return self._pay("mark_unpaid", named, False, details, cause)
@@ -382,8 +382,8 @@ class Interventions:
         for name, value in fields.items():
             if not name.isidentifier() or name.startswith("_") or name in reserved_names(Player):
                 raise UprootError(
-                    f"'{name}' cannot be set by hand: it is no field name, or one that "
-                    "uproot_nb reserves on players.\nChoose another."
+                    f"'{name}' cannot be set: it is not the name of a field, or uproot_nb "
+                    "reserves it on players.\nChoose another."
                 )
             self._world.codec.encode(value)
             if name == PAYOFF and self._world.has_payoffs:
@@ -410,8 +410,8 @@ def _parts(players: Sequence[Player], size: int | None) -> list[Sequence[Player]
         return [players]
     if isinstance(size, bool) or not isinstance(size, int) or size < 1 or len(players) % size:
         raise UprootError(
-            f"{len(players)} players cannot be put into groups of {size!r}, so nobody was "
-            "regrouped.\nName as many as fit, or leave the size out for one group."
+            f"{len(players)} players cannot be divided into groups of {size!r}, so nobody was "
+            "regrouped.\nGive as many as fit, or leave the size out for one group."
         )
     return [players[at : at + size] for at in range(0, len(players), size)]
 

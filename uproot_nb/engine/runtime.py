@@ -319,7 +319,7 @@ class Runtime:
         except TimeoutError:
             self.world.journal.halt()
             logger.warning(
-                "Session %r: %s did not come to an end; what it has changed is not stored.",
+                "Session %r: %s did not end; its changes are not stored.",
                 self.name, self.lock.holder or "Something",
             )  # fmt: skip
         finally:
@@ -398,7 +398,7 @@ class Runtime:
             coroutine.close()
             raise UprootError(
                 "This waits for the experiment, which waits for the code that called it.\n"
-                "Do it in a cell, outside 'with run.lock'."
+                "Call it in a cell, outside 'with run.lock'."
             )
         if self.loop.is_closed():
             coroutine.close()
@@ -1123,13 +1123,13 @@ def _words_of(message: TakenOver | RoomShared, session: str) -> str:
     room = repr(message.name)
     if message.other_has_it:
         return (
-            f"The session '{message.other}' claims the room {room}, too, and came later: people "
-            f"who come to the room are let into '{message.other}', and not into '{session}'.\n"
+            f"The session '{message.other}' also has the room {room}, and came later: people "
+            f"who come to the room enter '{message.other}', not '{session}'.\n"
             f"Remove the room from one of the two (run.room({room}).remove()), or close that run."
         )
     return (
-        f"The session '{message.other}', which is still open, claims the room {room}, too: people "
-        f"who come to the room are let into '{session}' from now on, not into '{message.other}'."
+        f"The session '{message.other}', which is still open, also has the room {room}: people "
+        f"who come to the room now enter '{session}', not '{message.other}'."
     )
 
 

@@ -19,7 +19,7 @@ __all__ = ["append_to_csv", "read_csv"]
 
 
 def read_csv(path: str | os.PathLike[str]) -> list[dict[str, str]]:
-    """Read a CSV file as a list of dicts, one per row, with the names of the first line; all text.
+    """Read a CSV file as a list of dicts of text, one per row, with the names of the first line.
 
         for trial in read_csv("stimuli.csv"):
             print(trial["word"])
@@ -45,7 +45,7 @@ def _row(path: str | os.PathLike[str], line: int, row: Mapping[Any, Any]) -> dic
     if None in row or None in row.values():
         raise UprootError(
             f"{path}, line {line}: it has {'more' if None in row else 'fewer'} values than the "
-            "first line has names.\nCorrect the line; put quotes around values with a comma."
+            "first line.\nCorrect the line; put quotes around values with a comma."
         )
     return dict(row)
 
@@ -62,7 +62,7 @@ def append_to_csv(
         append_to_csv("payments.csv", {"player": player.name, "payoff": player.payoff})
 
     In a hook or live method, the row is written after the code's changes have been committed:
-    exactly once, also if the kernel is killed meanwhile, and not at all if the hook fails. `rerun`
+    exactly once, even if the kernel is killed, and not at all if the hook fails. `rerun`
     and `rehearse` write nothing. In a cell, the row is written at once.
 
     Threads and programs may append at the same time. Values are written as text, None as an empty
@@ -71,7 +71,7 @@ def append_to_csv(
     Args:
         key: replaces an earlier row with the same key. In `handle_stealth_fields`, use one that
             stays the same when a participant goes back and sends the form again.
-        private: let nobody but you read the file (mode 600), as for account numbers.
+        private: only you can read the file (mode 600), as for account numbers.
 
     Raises:
         UprootError: the names are not those of the first line.

@@ -100,7 +100,7 @@ class Field:
         for name in self._texts:
             self._assign(name, self._text(name, getattr(self, name)))
         if not isinstance(self.optional, bool):
-            raise self.mistake(f"optional={self.optional!r}.", "Write optional=True or leave it.")
+            raise self.mistake(f"optional={self.optional!r}.", "Write optional=True, or omit it.")
         self._assign("render_kw", MappingProxyType(self._attributes()))
         for name in ("validators", "filters"):
             self._assign(name, self._functions(name))
@@ -166,7 +166,7 @@ class Field:
         for name in attributes:
             if not isinstance(name, str) or not _ATTRIBUTE.match(name):
                 remedy = 'Name attributes as HTML does: render_kw={"data-unit": "cm"}.'
-                raise self.mistake(f"render_kw has {name!r}, which is no attribute.", remedy)
+                raise self.mistake(f"render_kw has {name!r}, which is not an attribute.", remedy)
         return dict(attributes)
 
     def _functions(self, name: str) -> tuple[Callable[..., Any], ...]:

@@ -61,7 +61,7 @@ def name_of_exit(exit: Any) -> str:
     if almost:
         raise BadExit(
             name, "there is no exit of this name.",
-            f"Did you mean {almost!r}? If not, choose a name that is less like it.",
+            f"Did you mean {almost!r}? If not, choose a name that differs more from it.",
         )  # fmt: skip
     return str(name)
 

@@ -235,7 +235,7 @@ def live(
         raise BadPage(
             "@live",
             f"it got {function!r}, which is not a method.",
-            'Write @live above a def. Name its options: @live(exclusive="group").',
+            'Write @live above a def. Pass options by name: @live(exclusive="group").',
         )
     if exclusive not in (None, "group", "session"):
         raise BadPage(

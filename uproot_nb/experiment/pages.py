@@ -151,7 +151,7 @@ class Page:
     home_module: ClassVar[Any] = None
     """The module of the app that defines the page, if it is not the one that shows it."""
     _kind: ClassVar[str] = ""
-    """The name of this kind of page for bots."""
+    """The name that bots have for this kind of page."""
     _checked: ClassVar[Mapping[str, Any]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -191,7 +191,7 @@ class Page:
 
     @classmethod
     def may_be_listed(cls) -> bool:
-        """Return whether a page order may list this class; not Page itself, for example."""
+        """Return whether a page order may list this class; it may not list Page itself."""
         return cls.__module__ != __name__
 
     def __init__(self) -> None:
@@ -237,12 +237,12 @@ class GroupCreatingWait(WaitPage):
 
     `group_size(page, player)` may be a function: players for whom it returns the same number are
     grouped together. `match_by(page, player)` returns a value that all members of a group share.
-    `match(page, waiting)` decides itself: it gets the players who can be grouped, in the order of
-    their arrival, and returns the groups to make now.
+    `match(page, waiting)` forms groups by a rule of yours: it gets the players who can be
+    grouped, in the order of their arrival, and returns the groups to make now.
 
-    With `idle = 120` whoever has not touched or has hidden the page for so many seconds is asked
-    "Are you still there?", and is not put into a group until somebody answers. After `idle_answer`
-    seconds without an answer they count as away.
+    With `idle = 120`, participants who have not touched the page, or have hidden it, for that
+    many seconds are asked "Are you still there?", and join no group until they answer. After
+    `idle_answer` seconds without an answer they count as away.
     """
 
     group_size: ClassVar[int] = 2

@@ -1,4 +1,4 @@
-"""Recruiters: the sites that send participants, what their links carry, and their ways back."""
+"""Recruiters: sites that send participants, the parameters of their links, and the ways back."""
 
 from __future__ import annotations
 
@@ -132,6 +132,6 @@ def find_recruiter(given: Recruiter | str | Mapping[str, Any] | None) -> Recruit
         raise UprootError(
             f"recruiter={given!r}: there is no such recruiter.\n"
             f"Write one of {', '.join(map(repr, RECRUITERS))}, or label_from= with the name of "
-            "the parameter that tells participants apart."
+            "the parameter that identifies participants."
         )
     return kind(**named)

@@ -135,7 +135,7 @@ def collect_app(
     if _is_page(page_order):
         shown = page_order.__name__
         raise BadPage(
-            f"serve({shown})", "a page order is a list of pages, and this is one page.",
+            f"serve({shown})", "a page order is a list of pages, not a single page.",
             f"Write serve([{shown}]).",
         )  # fmt: skip
     _check_plain_names(namespace)
@@ -202,7 +202,7 @@ def _payment(namespace: Mapping[str, Any], app: str) -> Payment | None:
         return found
     if not app and (found is Payment or isinstance(found, (int, float, str, Decimal, Mapping))):
         raise BadPayment(
-            f"payment = {found!r:.100} is no payment rule.",
+            f"payment = {found!r:.100} is not a payment rule.",
             "Write payment = Payment(fee=5), for example, or give the variable another name.",
         )
     return None
@@ -214,7 +214,7 @@ def _multiple(namespace: Mapping[str, Any]) -> int:
     if not good:
         raise BadPage(
             "SUGGESTED_MULTIPLE",
-            f"it is {value!r}, which is not a whole number of 1 or more.",
+            f"it is {value!r}, which is not a whole number from 1.",
             "Write SUGGESTED_MULTIPLE = 2, for pairs.",
         )
     return int(value)

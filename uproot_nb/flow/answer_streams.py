@@ -1,4 +1,4 @@
-"""AnswerStreams: answers of an experiment's own api that are sent part by part."""
+"""AnswerStreams: answers of an experiment's own api that are sent in parts."""
 
 from __future__ import annotations
 

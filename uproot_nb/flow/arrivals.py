@@ -73,7 +73,7 @@ class Arrivals:
                 self._pass_open_end(player)
         raise BadPage(
             "page_order",
-            f"player/{player.name} passed {LONGEST_WALK} pages, and none of them was shown.",
+            f"player/{player.name} passed {LONGEST_WALK} pages without being shown any.",
             "Set player.add_round to False at some point, or show a page in every round.",
         )
 

@@ -137,7 +137,7 @@ def _sentence(cut: Sequence[str]) -> str:
     if not cut:
         return ""
     more = f"; and {len(cut) - 3:,} more" if len(cut) > 3 else ""
-    return f"The address has more parameters than player.query holds: {'; '.join(cut[:3])}{more}."
+    return f"The address has more than player.query can hold: {'; '.join(cut[:3])}{more}."
 
 
 def _storable(text: str) -> str:

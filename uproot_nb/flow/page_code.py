@@ -1,4 +1,4 @@
-"""PageCode: the code with which each page is served, also if it is reloaded meanwhile."""
+"""PageCode: the code with which each page is served, even if it is reloaded meanwhile."""
 
 from __future__ import annotations
 
@@ -182,8 +182,8 @@ class PageCode:
             seal.restore()
             self._reports.warn(
                 f"{page.__name__} was reloaded with other code, but this session is frozen and "
-                "goes on with the old code.\nTo use the new code, call run.thaw(), and reload the "
-                "module: importlib.reload(...).",
+                "continues with the old code.\nTo use the new code, call run.thaw(), and reload "
+                "the module: importlib.reload(...).",
                 Cause("", page.key, f"class {page.__name__}", page.source.hash),
             )
         else:

@@ -1,4 +1,4 @@
-"""PageReports: what the script of a page reports, handed to whoever listens for it."""
+"""PageReports: what a page's script reports, handed to the listener for its kind."""
 
 from __future__ import annotations
 

@@ -245,7 +245,7 @@ def _texts(returned: Any, source: str) -> list[str]:
     if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
         raise BadPage(
             source,
-            f"it returned {returned!r}, which says neither that all is well nor what is wrong.",
+            f"it returned {returned!r}, which is neither None nor a message.",
             "Return None if all is well, else a text, a list of texts, or a dict of these by "
             "field name.",
         )

@@ -1,4 +1,4 @@
-"""Navigation: the buttons and the countdown that a page's template places by itself."""
+"""Navigation: the buttons and the countdown that a page's template may place."""
 
 from __future__ import annotations
 

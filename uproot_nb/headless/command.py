@@ -51,7 +51,7 @@ def add_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--db", help="the database, instead of the notebook's")
     run.add_argument(
         "--bridge", metavar="URL",
-        help="let participants come by the gateways at these NATS servers (nats://…); by default "
+        help="let participants use the gateways at these NATS servers (nats://…); by default "
         f"{BROKER}, else a server of its own",
     )  # fmt: skip
     run.add_argument(
@@ -90,7 +90,7 @@ def add_server_options(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     command.add_argument(
         "--base-path", type=_path, default="", metavar="PATH",
-        help="the path below which a proxy passes everything on without removing it, as /study",
+        help="the path that a proxy passes on without removing it, such as /study",
     )  # fmt: skip
     command.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
@@ -163,8 +163,8 @@ def _standby(options: argparse.Namespace, notebook: NotebookFile) -> StandbyRole
         return None
     if not (options.bridge or is_broker(os.environ.get(BROKER, ""))):
         raise CannotStart(
-            "--standby: participants must reach whichever kernel serves them: give --bridge "
-            "nats://… to all kernels, and let participants come by gateways (uproot-nb gateway)."
+            "--standby: participants must be able to reach every kernel: give --bridge nats://… "
+            "to all kernels, and let participants connect to gateways (uproot-nb gateway)."
         )
     return StandbyRole.of(
         notebook, options.name, options.db or os.environ.get("UPROOT_NB_DATABASE", "")
@@ -180,7 +180,7 @@ def settings_of(options: argparse.Namespace) -> ServerSettings:
     """Return the settings of --set and --base-path.
 
     Raises:
-        CannotStart: one makes no sense.
+        CannotStart: one is not valid.
     """
     settings = parse_settings(options.settings)
     if options.base_path:
@@ -196,7 +196,7 @@ def parse_settings(assignments: list[str]) -> ServerSettings:
     """Return the settings of "NAME=VALUE" after --set.
 
     Raises:
-        CannotStart: one makes no sense.
+        CannotStart: one is not valid.
     """
     try:
         return ServerSettings.parse(assignments)
@@ -213,7 +213,7 @@ def steward_of(options: argparse.Namespace) -> StewardEndpoint | None:
     if options.monitor is not None:
         return StewardEndpoint(options.monitor, options.monitor_url, os.environ)
     if options.monitor_url:
-        raise CannotStart("--monitor-url: give --monitor, too, such as --monitor 127.0.0.1:8610.")
+        raise CannotStart("--monitor-url: also give --monitor, such as --monitor 127.0.0.1:8610.")
     return None
 
 

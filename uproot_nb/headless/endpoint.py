@@ -1,4 +1,4 @@
-"""Endpoint: how participants reach a headless run; BrokerEndpoint: by gateways."""
+"""Endpoint: how participants reach a headless run; BrokerEndpoint: through gateways."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class BrokerEndpoint:
     @property
     def greeting(self) -> str:
         """A sentence for the researcher at the start."""
-        return f"Starting: participants come by the gateways at {self._shown}."
+        return f"Starting: participants connect through the gateways at {self._shown}."
 
     async def open(self) -> None:
         """Do nothing."""

@@ -1,4 +1,4 @@
-"""The command `uproot-nb handover`: let a standby go on with a session that is served."""
+"""The command `uproot-nb handover`: hand a served session over to a standby."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def add_handover_options(command: argparse.ArgumentParser) -> None:
         help="the database (postgresql://…); by default UPROOT_NB_DATABASE",
     )  # fmt: skip
     command.add_argument(
-        "--anyway", action="store_true", help="let its kernel go even if no standby waits"
+        "--anyway", action="store_true", help="release the session even if no standby waits"
     )
     command.add_argument(
         "--patience", type=float, default=60.0, metavar="SECONDS",
@@ -44,8 +44,8 @@ def run_handover(options: argparse.Namespace) -> int:
     """Hand a session over; return 0, or 1 if it is where it was."""
     if not is_database(options.db):
         raise UprootError(
-            "handover: give the database of the session, --db postgresql://…. A session in a file "
-            "has one machine, and no standby: end its kernel and start the next one."
+            "handover: give the session's database, --db postgresql://…. A session in a file "
+            "belongs to one machine and has no standby: end its kernel and start the next one."
         )
     with closing(cast("PostgresLog", open_place(options.db))) as log:
         return Request(log, options.session, options.anyway).carry_out(options.patience)
@@ -98,7 +98,8 @@ class Request:
             raise UprootError(
                 f"No standby waits for the session '{self._session}', which is served by "
                 f"{self._before.name}.\nStart one first (uproot-nb run NOTEBOOK --standby). With "
-                "--anyway that kernel lets go all the same, and participants wait for the next one."
+                "--anyway that kernel releases the session even so, and participants wait for "
+                "the next one."
             )
 
     def _is_done(self, now: SessionWriter) -> bool:

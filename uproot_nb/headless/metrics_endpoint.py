@@ -1,4 +1,4 @@
-"""MetricsEndpoint: where Prometheus reads a headless server's figures."""
+"""MetricsEndpoint: where Prometheus reads a headless server's metrics."""
 
 from __future__ import annotations
 

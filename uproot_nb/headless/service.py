@@ -1,4 +1,4 @@
-"""Service: a notebook that is served until Ctrl-C, also if its kernel dies."""
+"""Service: a notebook that is served until Ctrl-C, even if its kernel dies."""
 
 from __future__ import annotations
 
@@ -289,7 +289,7 @@ class Service:
             return f"Closed. {self._describe_stored()}"
         if not self._served:
             return "Ended before it served anything."
-        return f"Session {self._standby.session} is left to another kernel, and was not closed."
+        return f"Session {self._standby.session} was released for another kernel, not closed."
 
     def _describe_stored(self) -> str:
         lost = sorted(name for path, name in self._served if path == _IN_MEMORY)

@@ -95,7 +95,7 @@ def _only_name(notebook: NotebookFile) -> str:
     names = [name for name in literal_arguments(notebook.cells, "serve", "name") if name]
     if len(names) > 1:
         raise CannotStart(
-            f"--standby: the notebook serves several sessions ({', '.join(map(str, names))}), and "
-            "a standby takes one over. Divide the notebook, or give --name."
+            f"--standby: the notebook serves several sessions ({', '.join(map(str, names))}), but "
+            "a standby takes over only one. Split the notebook, or give --name."
         )
     return str(names[0]) if names else notebook.path.stem

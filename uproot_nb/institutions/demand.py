@@ -31,13 +31,13 @@ class LinearDemand:
         return max(0, difference(self.intercept, product(self.slope, quantity)))
 
     def quantity(self, price: Price) -> int:
-        """Return how many whole units are bought at a price."""
+        """Return how many whole units consumers buy at a price."""
         return max(0, int(difference(self.intercept, price) // self.slope))
 
     def worth(self, quantity: Price) -> Price:
         """Return what a quantity is worth to the consumers: the area below the demand curve.
 
-        What is sold beyond a price of 0 is worth nothing.
+        Units sold beyond a price of 0 are worth nothing.
         """
         most = mean(self.intercept, self.slope)
         used = quantity if quantity <= most else most
@@ -45,7 +45,7 @@ class LinearDemand:
         return difference(product(self.intercept, used), mean(triangle, 2))
 
     def surplus(self, cost: Price) -> Price:
-        """Return the greatest gains from trade if each unit costs so much: (a - c)² / 2b."""
+        """Return the greatest gains from trade at this cost per unit: (a - c)² / 2b."""
         margin = difference(self.intercept, cost)
         return mean(product(margin, margin), product(2, self.slope)) if margin > 0 else 0
 

@@ -22,7 +22,7 @@ ABSENT = "absent"
 
 @dataclass(frozen=True)
 class Endowment:
-    """What one participant is given for a period.
+    """What one participant has at the beginning of a period.
 
     Endowment("buyer", values=(90, 70))
 
@@ -31,7 +31,7 @@ class Endowment:
         values: what each unit is worth to the participant, first unit first.
         costs: what each unit costs, first unit first; of a firm, what every unit costs.
         signal: what the participant sees instead of *values*, where these are uncertain.
-        cash: the money that can be spent; None where nothing limits it.
+        cash: the money that can be spent; None for no limit.
 
     Raises:
         BadMarket: something is not a whole number or a Decimal.
@@ -87,7 +87,7 @@ class Decision:
         action: what is done: "bid", "accept", "buy" …
         amounts: prices or quantities.
         target: whose offer, or which contract; "" where there is no choice.
-        elapsed: seconds since the period began, when it is made; the log has its time instead.
+        elapsed: seconds since the period began, when the decision is made; the log has its time.
     """
 
     player: str
@@ -106,9 +106,9 @@ class Game:
     A result follows from a game alone, so ties are broken by *seed*.
 
     Attributes:
-        stopped: the seconds elapsed when the period was ended from outside; None if the rules have
-            ended it, or it lasts.
-        given: whether an author gave the endowments, which then follow no known distribution.
+        stopped: the seconds elapsed when the period was ended from outside; None if the rules
+            ended it, or it is still open.
+        given: whether an author gave the endowments, so that their distribution is unknown.
     """
 
     endowments: Mapping[str, Endowment]
@@ -150,11 +150,11 @@ class Game:
 
 @dataclass(frozen=True)
 class Allocation:
-    """What one participant has got out of a period.
+    """One participant's outcome of a period.
 
     Attributes:
         units: how many were bought or sold.
-        worth: what units bought are worth, or units sold cost; a holding's payout.
+        worth: the value of units bought, or the cost of units sold; a holding's payout.
         paid: the money paid, negative for money received.
         profit: in money.
     """
@@ -173,7 +173,7 @@ class Result:
         price: the price of the period, None if nothing was traded; with several prices, see the
             institution.
         units: how many were traded.
-        allocations: what each participant has got.
+        allocations: each participant's outcome.
         revenue: what the auctioneer (or market maker) has received.
         surplus: the gains from trade of all, and *maximum_surplus* the most possible; None where
             the sum is always the same.
@@ -188,7 +188,7 @@ class Result:
 
     @property
     def efficiency(self) -> float | None:
-        """The share of the greatest surplus that was realised; None if there was none to gain."""
+        """The realised share of the greatest surplus; None if there was nothing to gain."""
         if self.surplus is None or not self.maximum_surplus:
             return None
         return float(self.surplus) / float(self.maximum_surplus)

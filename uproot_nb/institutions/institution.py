@@ -28,9 +28,9 @@ class AllowedAction:
         name: as in `Decision.action`.
         word: the button's text.
         inputs: the label of each amount to enter.
-        targets: the choices, each with its text and price: a button for each; none for one button.
+        targets: the choices, each with its text and price: a button for each; empty for one button.
         target_word: what the choices are.
-        is_quoted: whether the page shows what an amount would cost of each choice, before it is
+        is_quoted: whether the page shows the cost of an amount for each choice before it is
             sent; see `Institution.quoted_costs`.
     """
 
@@ -44,14 +44,14 @@ class AllowedAction:
 
 @dataclass(frozen=True, kw_only=True)
 class Institution:
-    """The rules of a market in which participants decide, and from which a result follows.
+    """The rules of a market: what participants can decide, and the result that follows.
 
-    An institution decides nothing by itself: everything follows from a `Game` and the time.
+    An institution has no state: everything follows from a `Game` and the time.
 
     Args:
         tick: Amounts are multiples of it. A Decimal makes them Decimals.
-        feedback: What participants see of a period that is over: "all" decisions, without names, or
-            the "price" and their own result.
+        feedback: What participants see at the end of a period: "all" decisions, without names,
+            or the "price" and their own result.
     """
 
     tick: Price = 1
@@ -62,7 +62,7 @@ class Institution:
     title: ClassVar[str] = words.MARKET
     """The heading of its pages."""
     is_sealed: ClassVar[bool] = True
-    """Whether nobody sees decisions of others before the period is over."""
+    """Whether participants see no decisions of others before the period is over."""
     count_word: ClassVar[str] = words.BIDDERS
     counted_role: ClassVar[str] = "bidder"
 
@@ -104,13 +104,13 @@ class Institution:
         return Benchmark()
 
     def stamped(self, game: Game, decision: Decision) -> Decision:
-        """Return a decision with what the server adds to it, such as the price on a clock."""
+        """Return a decision with the server's additions, such as the price on a clock."""
         return decision
 
     def quoted_costs(self, game: Game, player: str, action: str, amount: Price) -> dict[str, Price]:
-        """Return what an amount would cost of each choice of an action that is quoted.
+        """Return the cost of an amount for each choice of a quoted action.
 
-        It is negative where it would bring money.
+        It is negative if the trade would bring money.
         """
         return {}
 
@@ -119,7 +119,7 @@ class Institution:
         return None
 
     def clock(self) -> dict[str, Any] | None:
-        """Return what a page needs to show a clock's price; None without a clock."""
+        """Return the data with which a page shows a clock's price; None without a clock."""
         return None
 
     def facts(self, game: Game, player: str, elapsed: float) -> list[Fact]:
@@ -127,7 +127,7 @@ class Institution:
         return []
 
     def status(self, game: Game, player: str, elapsed: float) -> str:
-        """Return a sentence for a player while the period lasts; "" where none is needed."""
+        """Return a sentence for a player while the period lasts; "" if there is none."""
         return "" if self.actions(game, player, elapsed) else words.WAIT
 
     def public(self, game: Game, elapsed: float) -> dict[str, Any]:
@@ -149,7 +149,7 @@ class Institution:
         raise no_formula(self, "equilibrium")
 
     def random_move(self, seen: Seen, chance: Random) -> Move | None:
-        """Return a decision drawn from all those that cannot bring a loss."""
+        """Return a random decision among those that cannot bring a loss."""
         raise no_formula(self, "zero intelligence")
 
     def best_reply(self, seen: Seen, others: Sequence[Move], chance: Random) -> Move | None:
@@ -189,10 +189,10 @@ class Institution:
         return self.tick
 
     def deal_named(self, players: Sequence[str], seed: str) -> dict[str, Endowment]:
-        """Return the endowments, if there are players enough.
+        """Return the endowments, if there are players.
 
         Raises:
-            BadMarket: nobody is there.
+            BadMarket: there are no players.
         """
         if not players:
             raise BadMarket("A period needs participants.", "Create players first: players=4.")

@@ -26,7 +26,7 @@ __all__ = ["LiveGame"]
 
 
 class LiveGame:
-    """One period of an institution. The log has all that happens, so it outlives the kernel.
+    """One period of an institution in a session. It is all in the log, so it outlives the kernel.
 
         game = LiveGame.in_session(run.session, Auction.institution, period=1)
         game.start(["ann", "bob"])
@@ -98,7 +98,7 @@ class LiveGame:
         rules = (model.get("institution") or {}).get("rules")
         if rules != repr(institution):
             raise BadMarket(
-                f"The period {tag!r} was created with other rules: {rules}.",
+                f"The period {tag!r} was created with different rules: {rules}.",
                 "Give the page another game_name, or the rules that it had.",
             )
         if tag not in bound:
@@ -135,7 +135,7 @@ class LiveGame:
 
     @property
     def seed(self) -> str:
-        """What values and ties are drawn by."""
+        """The seed of values and ties."""
         return f"{world_of(self.model).seed}/{self.name}/{self.period}"
 
     @property
@@ -191,8 +191,9 @@ class LiveGame:
         """Begin the period. Does nothing if it has begun.
 
         Args:
-            endowments: by a player's name; by default the institution deals them. Those given
-                here follow no known distribution, so benchmarks that need one are missing.
+            endowments: by a player's name; by default the institution deals them. The
+                distribution of those given here is unknown, so benchmarks that need it are
+                missing.
             lead: seconds until clocks start.
 
         Raises:
@@ -215,13 +216,13 @@ class LiveGame:
         self, player: Player | str, action: str, amounts: Sequence[Any] = (), target: str = "",
         client_time: float | None = None,
     ) -> Decision:  # fmt: skip
-        """Decide for a participant. Who comes first counts first.
+        """Make a participant's decision. Decisions count in the order in which they arrive.
 
         Args:
             client_time: when the participant's browser sent it, in Unix seconds by its own clock.
 
         Raises:
-            OrderRefused: this cannot be done now, or not with these amounts.
+            OrderRefused: this is not possible now, or not with these amounts.
         """
         with self.model._world.lock:
             self.settle()
@@ -237,7 +238,7 @@ class LiveGame:
             return made
 
     def leave_out(self, player: Player | str) -> None:
-        """Wait for a participant no more. Idempotent."""
+        """Stop waiting for a participant. Idempotent."""
         with self.model._world.lock:
             name, game = _name(player), self.game
             if self.is_open and name in game.endowments and not game.is_absent(name):

@@ -92,7 +92,7 @@ def ticks_within(lowest: Price, highest: Price, tick: Price) -> tuple[int, int]:
     first, last = ticks_above(lowest, tick), ticks_below(highest, tick)
     if first > last:
         raise BadMarket(
-            f"No multiple of {tick} lies from {lowest} to {highest}.", "Write a smaller tick."
+            f"No multiple of {tick} lies between {lowest} and {highest}.", "Write a smaller tick."
         )
     return first, last
 
@@ -107,7 +107,7 @@ def ticks_of(name: str, amount: Price, tick: Price) -> int:
     below = product(tick, count)
     if below != amount:
         raise BadMarket(
-            f"{name}={amount!r} is no multiple of tick={tick!r}.",
+            f"{name}={amount!r} is not a multiple of tick={tick!r}.",
             f"Write {name}={below!r}, or another tick.",
         )
     return count

@@ -154,7 +154,7 @@ class CournotMarket(Oligopoly):
         return Benchmark(price, dict(zip(names, found, strict=True)))
 
     def result_facts(self, game: Game, player: str, result: Result) -> list[Fact]:
-        """Return the price, the own and the total quantity, and the profit."""
+        """Return the price, the firm's and the total quantity, and the profit."""
         own = result.allocations[player]
         return [
             (words.PRICE, plain(result.price)), (words.YOUR_QUANTITY, plain(own.units)),
@@ -169,12 +169,12 @@ class CournotMarket(Oligopoly):
         return Move("quantity", (self._near(quantity),))
 
     def random_move(self, seen: Seen, chance: Random) -> Move | None:
-        """Choose any quantity that is no loss if nobody else produces."""
+        """Choose a random quantity that brings no loss if nobody else produces."""
         most = self.demand.quantity(seen.endowment.costs[0])
         return Move("quantity", (drawn_between(0, max(most, 0), self.tick, chance),))
 
     def best_reply(self, seen: Seen, others: Sequence[Move], chance: Random) -> Move | None:
-        """Choose (a - c) / 2b - Q/2, where Q is what the others have produced before."""
+        """Choose (a - c) / 2b - Q/2, where Q is the others' previous quantity."""
         supplied = sum(float(move.amounts[0]) for move in others if move.amounts)
         demand, cost = self.demand, float(seen.endowment.costs[0])
         margin = float(demand.intercept) - cost - float(demand.slope) * supplied
@@ -243,12 +243,12 @@ class BertrandMarket(Oligopoly):
         return Move("price", (prices[costs.index(own)],))
 
     def random_move(self, seen: Seen, chance: Random) -> Move | None:
-        """Choose any price that is no loss."""
+        """Choose a random price that brings no loss."""
         least = min(seen.endowment.costs[0], self.highest_amount("price"))
         return Move("price", (drawn_between(least, self.demand.intercept, self.tick, chance),))
 
     def best_reply(self, seen: Seen, others: Sequence[Move], chance: Random) -> Move | None:
-        """Choose the best price against the others' lowest one: mostly a tick less."""
+        """Choose the best price against the others' lowest one: usually a tick less."""
         cost = seen.endowment.costs[0]
         prices = [move.amounts[0] for move in others if move.amounts]
         lowest = min(prices, default=self.demand.intercept)

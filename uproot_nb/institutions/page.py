@@ -1,4 +1,4 @@
-"""InstitutionPage: a page on which players decide in an institution, once a period."""
+"""InstitutionPage: a page on which players decide in an institution; each visit is a period."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ class InstitutionPage(Page):
             institution = SealedBidAuction("first", PrivateValues(0, 100))
             seconds = 90
 
-    Each visit to a page with this `game_name` is a period of its own; each group plays by itself.
-    When all have decided, or the time is up, everybody sees the outcome, and a button to go on; who
-    does not press it goes on when the page's time is up. Put a wait page before it: the period
-    begins when the first of its players comes. It does not wait for players who drop out or are
+    Each visit to a page with this `game_name` is a new period; each group plays separately. When
+    all have decided, or the time is up, everybody sees the outcome, and a button to go on;
+    players who do not press it go on when the page's time is up. Put a wait page before it: the
+    period begins when its first player comes. It does not wait for players who drop out or are
     moved on. To change the design, write a template that begins
     with `{% extends "uproot_nb/Institution.html" %}`; its blocks are `above`, `game` and `below`.
 
     Attributes:
         institution: the rules.
-        seconds: how long players may decide; None for no end. By default it is what a clock needs.
-        review: how many seconds the outcome is shown at least, where deciding has an end.
+        seconds: how long players may decide; None for no end. The default is what a clock needs.
+        review: for how many seconds, at least, the outcome is shown if deciding has an end.
         game_name: the name in the data; by default the institution's kind.
         lead: seconds until a clock starts.
         practice: whether the page says that its periods are practice, and are not paid.
@@ -127,8 +127,8 @@ class InstitutionPage(Page):
     def periods(page: Any, player: Player) -> int | None:
         """Return how many periods there are, as the page says; None if that is not known yet.
 
-        These are the pages of this game in the player's page order. It is not known while a
-        `Repeat` is undecided, or where `period` is your own.
+        These are the pages of this game in the player's page order. The number is unknown while
+        a `Repeat` is undecided, or if `period` is your own function.
         """
         if _function(page, "period") is not _function(InstitutionPage, "period"):
             return None
@@ -138,9 +138,9 @@ class InstitutionPage(Page):
 
     @classmethod
     def number_problem(cls, players: int) -> str:
-        """Return why so many players cannot take part together; "" if they can.
+        """Return why this number of players cannot take part together; "" if it can.
 
-        `serve(…, players=…)` warns of it where nobody is grouped.
+        `serve(…, players=…)` warns about it if nobody is grouped.
         """
         own = ("endow", "together")
         if any(_function(cls, name) is not _function(InstitutionPage, name) for name in own):
@@ -160,7 +160,7 @@ class InstitutionPage(Page):
 
     @classmethod
     def look_again(cls, player: Player) -> None:
-        """Wait no more for players who have dropped out or gone on; end what all have left."""
+        """Stop waiting for players who dropped out or went on; end periods that all have left."""
         players = list(_function(cls, "together")(cls, player))
         for game in _games_up_to(cls, player, players):
             if game.is_open:
@@ -187,13 +187,13 @@ class InstitutionPage(Page):
     # ---- hooks ----
 
     def timeout(page: Any, player: Player) -> float | None:
-        """Return the seconds left of the page, the outcome included, the same for everybody."""
+        """Return the seconds left on the page, including the outcome, the same for everybody."""
         game = _game_of(page, player)
         ends = game.model.get("ends")
         return None if ends is None else max(0.0, ends - game.now)
 
     def timeout_reached(page: Any, player: Player) -> None:
-        """End the period for all, if nobody has looked since the end of deciding."""
+        """End the period for all, if nothing has ended it since the time for decisions was over."""
         _game_of(page, player).settle(at_once=True)
 
     def may_proceed(page: Any, player: Player) -> bool:
@@ -232,7 +232,7 @@ class InstitutionPage(Page):
     def ask_costs(
         page: Any, player: Player, action: Any, amount: Any = "", language: str = "en"
     ) -> dict[str, Any]:  # fmt: skip
-        """Return what an amount would cost of each choice of an action, before it is sent.
+        """Return the cost of an amount for each choice of an action, before it is sent.
 
         Args:
             amount: as typed; *language* is the page's.

@@ -48,13 +48,13 @@ class PostedOffer(Institution):
         PostedOffer(values=((90, 70), (80, 60)), costs=((20, 50), (30, 40)))
 
     The first players are the sellers, the others the buyers. Sellers do not see each other's prices
-    before all have posted. The order of the buyers is drawn anew each period; the one whose turn it
-    is sees all offers that are left. A seller sells the units that cost no more than the posted
-    price, first unit first (Plott and Smith 1978; Ketcham, Smith and Williams 1984).
+    before all have posted. The order of the buyers is drawn for each period; the buyer whose
+    turn it is sees all offers that are left. A seller sells the units that cost no more than the
+    posted price, first unit first (Plott and Smith 1978; Ketcham, Smith and Williams 1984).
 
     Args:
-        values: of each buyer, what each unit is worth.
-        costs: of each seller, what each unit costs.
+        values: what each unit is worth, for each buyer.
+        costs: what each unit costs, for each seller.
         max_price: The highest price that can be posted; by default twice the highest value.
     """
 
@@ -149,7 +149,7 @@ class PostedOffer(Institution):
         return Decision(decision.player, "buy", (price,), decision.target, decision.elapsed)
 
     def result(self, game: Game) -> Result:
-        """Return what each has bought and sold."""
+        """Return what each player has bought and sold."""
         sellers = game.players("seller")
         trades = [
             (one.player, sellers[int(one.target) - 1], one.amounts[0]) for one in game.made("buy")
@@ -169,7 +169,7 @@ class PostedOffer(Institution):
         return Benchmark(price, {})
 
     def status(self, game: Game, player: str, elapsed: float) -> str:
-        """Return whether one has to wait."""
+        """Return a sentence for players who have to wait."""
         return "" if self.actions(game, player, elapsed) else words.WAIT
 
     def facts(self, game: Game, player: str, elapsed: float) -> list[Fact]:
@@ -203,7 +203,7 @@ class PostedOffer(Institution):
     def equilibrium_move(self, seen: Seen, chance: Random) -> Move | None:
         """Post the middle of the competitive equilibrium prices; buy where it is cheapest.
 
-        It is what sellers post who take the price as given; those with market power may gain by
+        Sellers who take the price as given post this; those with market power may gain by
         posting more (Davis and Williams 1991).
         """
         if "offer" in seen.actions:
@@ -216,7 +216,7 @@ class PostedOffer(Institution):
         return self._purchase(seen, min)
 
     def random_move(self, seen: Seen, chance: Random) -> Move | None:
-        """Post any price at which no unit brings a loss; buy from anybody whose price is none."""
+        """Post a random price at which no unit brings a loss; buy from anybody without a loss."""
         if "offer" in seen.actions:
             least = max(self.tick, min(seen.endowment.costs))
             most = max(least, self.highest_amount("offer"))

@@ -1,4 +1,4 @@
-"""PredictionMarket: contracts on what will be the case, priced by a logarithmic scoring rule."""
+"""PredictionMarket: contracts on an uncertain outcome, priced by a logarithmic scoring rule."""
 
 from __future__ import annotations
 
@@ -77,12 +77,13 @@ class PredictionMarket(Institution):
 
     One contract is right, each with the same probability. A market maker quotes a price for each
     at any time; their sum is the payout. Each trader gets a hint, which is right with a known
-    probability, else one of the other contracts. What a trade costs is rounded to the tick in the
-    market maker's favour, whose loss is at most payout × liquidity × ln(number of contracts).
+    probability; else it names one of the other contracts. What a trade costs is rounded to the tick
+    in the market maker's favour, whose loss is at most payout × liquidity × ln(number of
+    contracts).
 
     Args:
         contracts: Their names.
-        liquidity: b, in shares: buying b shares moves odds by the factor e.
+        liquidity: b, in shares: buying b shares multiplies odds by e.
         payout: What a share of the right contract pays.
         accuracy: The probability that a hint is right, at least that of a guess.
         cash: What each trader can spend.
@@ -145,7 +146,7 @@ class PredictionMarket(Institution):
     # ---- shares and money ----
 
     def shares(self, game: Game, player: str = "") -> dict[str, Price]:
-        """Return how many shares of each contract are out, or a trader's."""
+        """Return the outstanding shares of each contract, or a trader's."""
         held: dict[str, Price] = dict.fromkeys(self.contracts, 0)
         for one in game.made("buy", "sell", by=player):
             sign = 1 if one.action == "buy" else -1
@@ -180,7 +181,7 @@ class PredictionMarket(Institution):
     # ---- deciding ----
 
     def actions(self, game: Game, player: str, elapsed: float) -> list[AllowedAction]:
-        """Return the purchase of any contract, and the sale of those that the trader has."""
+        """Return buying any contract, and selling those that the trader has."""
         if not self.may_act(game, player) or game.made("done", by=player):
             return []
         prices, held = self.prices(game), self.shares(game, player)
@@ -192,9 +193,10 @@ class PredictionMarket(Institution):
         return [*found, AllowedAction("done", words.DONE)]
 
     def quoted_costs(self, game: Game, player: str, action: str, amount: Price) -> dict[str, Price]:
-        """Return what so many shares of each contract cost now; what a sale brings is negative.
+        """Return the current cost of that many shares of each contract; negative for a sale.
 
-        Nothing for an amount that cannot be traded, and no contract of which the trader has less.
+        Empty for an amount that cannot be traded, and without contracts of which the trader has
+        less.
         """
         if type(amount) is not int or not 1 <= amount <= self.max_shares:
             return {}
@@ -216,7 +218,7 @@ class PredictionMarket(Institution):
         return self.max_shares
 
     def stamped(self, game: Game, decision: Decision) -> Decision:
-        """Return a trade with what it costs; what a sale brings is negative.
+        """Return a trade with its cost; negative for a sale.
 
         Raises:
             OrderRefused: the trader lacks the money or the shares.
@@ -278,11 +280,11 @@ class PredictionMarket(Institution):
         ]
 
     def status(self, game: Game, player: str, elapsed: float) -> str:
-        """Return whether one has to wait."""
+        """Return a sentence for traders who have to wait."""
         return "" if self.actions(game, player, elapsed) else words.WAIT
 
     def public(self, game: Game, elapsed: float) -> dict[str, Any]:
-        """Return the shares that are out."""
+        """Return the outstanding shares."""
         return {"shares": {name: plain(count) for name, count in self.shares(game).items()}}
 
     def result_facts(self, game: Game, player: str, result: Result) -> list[Fact]:
@@ -296,10 +298,10 @@ class PredictionMarket(Institution):
     # ---- robots ----
 
     def equilibrium_move(self, seen: Seen, chance: Random) -> Move | None:
-        """Take the price for what all others know, and move it by the own hint, once.
+        """Take the price as the others' information, and move it by the trader's own hint, once.
 
-        To do so is to buy b ln(r) shares of the contract that is hinted at, where r is how much
-        likelier the hint is if it is right. With hints that are independent given the truth,
+        This means buying b ln(r) shares of the hinted contract, where r is how much likelier the
+        hint is if it is right. With hints that are independent given the truth,
         trading so at once is an equilibrium (Chen and others 2010, "Gaming prediction markets").
         """
         hint = seen.endowment.signal

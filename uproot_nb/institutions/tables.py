@@ -1,4 +1,4 @@
-"""InstitutionTables: what was decided in an institution's periods, and what came of it."""
+"""InstitutionTables: the decisions in an institution's periods, and their outcomes."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class InstitutionTables:
 
     @cached_property
     def allocations(self) -> pandas.DataFrame:
-        """A row per period that is over and player: units, payment, profit, equilibrium."""
+        """A row per finished period and player: units, payment, profit, equilibrium."""
         return frame_of(
             "allocations",
             (row for _, period, entry in self._entries for row in allocation_rows(entry, period)),
@@ -76,6 +76,6 @@ class InstitutionTables:
 
     @cached_property
     def periods(self) -> pandas.DataFrame:
-        """A row per period that is over: price, revenue, surplus, efficiency, equilibrium."""
+        """A row per finished period: price, revenue, surplus, efficiency, equilibrium."""
         rows = (period_row(entry, period) for _, period, entry in self._entries)
         return frame_of("periods", (row for row in rows if row is not None))

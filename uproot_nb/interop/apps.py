@@ -1,4 +1,4 @@
-"""load_app: an app folder, written for the `uproot` framework, as it stands."""
+"""load_app: loads an app folder that was written for the `uproot` framework."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ PROJECT = "__uproot_nb_project__"
 
 
 def load_app(path: str | os.PathLike[str]) -> App:
-    """Load an app folder that was written for the `uproot` framework, as it stands.
+    """Load an app folder that was written for the `uproot` framework, without changes.
 
         survey, game = load_app("project/survey"), load_app("project/game")
         run = serve(app=[survey, game], players=4)
 
-    The app sees uproot_nb wherever it says `uproot`, whichever package of that name is installed;
-    Python's own modules stay as they are. Each call executes the app anew, and before it the
-    project's `main.py`, without starting a server: its keys, translations and switches of templates
-    hold, and a warning names what has no effect here, such as ports and rooms.
+    The app gets uproot_nb wherever it imports `uproot`, whichever package of that name is
+    installed; Python's own modules are not affected. Each call executes the project's `main.py`,
+    without starting a server, and then the app. Its keys, translations and template defaults are
+    used; a warning names settings without an effect, such as ports and rooms.
 
     Raises:
-        BadApp: there is no such folder, it is no app, or a file of it is no Python.
+        BadApp: there is no such folder, it is not an app, or a file is not valid Python.
         MissingPackage: the app needs a package that is not installed; the message names it.
-        MissingName: it asks the framework for something that is not here.
+        MissingName: it imports something that uproot_nb does not have.
         BadPage: one of its pages, or its page order, cannot be shown.
     """
     folder = _checked(Path(path))

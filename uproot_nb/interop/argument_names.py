@@ -1,4 +1,4 @@
-"""Argument names: the framework's names of arguments, which apps may write, beside our own."""
+"""Argument names: the framework's names of arguments, which apps may use beside ours."""
 
 from __future__ import annotations
 

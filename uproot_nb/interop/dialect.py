@@ -1,4 +1,4 @@
-"""Dialect: the framework's functions, where it takes or gives something else than we do."""
+"""Dialect: the framework's functions, if their arguments or results differ from ours."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def calling_world() -> World:
     world = world_here()
     if world is None:
         raise UprootError(
-            "This code runs for no session, so nothing can be found by its name.\n"
+            "This code does not run for a session, so nothing can be found by name.\n"
             "Call it in a hook, callback or live method; in a cell use run.players or run.session."
         )
     return world
@@ -90,7 +90,7 @@ def check_session(name: str) -> None:
     if name != own:
         raise UprootError(
             f"There is no session '{name}' here; this is '{own}'.\n"
-            "An app reaches its own session only."
+            "An app can reach only its own session."
         )
 
 
@@ -143,7 +143,7 @@ def add_chat_player(chat_: Any, player: Any, pseudonym: str | None = None) -> No
 
 
 def move_to_page(player: Any, target: Any, reload_: bool = True) -> None:
-    """Put the player on a page; an open browser follows by itself."""
+    """Put the player on a page; an open browser follows."""
     realtime.move_to_page(materialize(player), target)
 
 
@@ -214,7 +214,7 @@ def fmtnum(
     sep: str = ",",
     decsep: str = ".",
 ) -> str:
-    """Show an amount as the framework does: thousands apart, and no line break inside."""
+    """Show an amount as the framework does: with separated thousands and without line breaks."""
     if formatting.amount(value).is_finite():
         shown = formatting.fmtnum(value, pre, post, places, sep, decsep)
     else:

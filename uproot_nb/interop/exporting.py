@@ -48,12 +48,12 @@ def export_app(experiment: Any, path: str | os.PathLike[str], name: str | None =
 
     Args:
         experiment: a run, or a namespace such as `globals()`.
-        path: the app's folder; an earlier export is written over.
+        path: the app's folder; an earlier export is replaced.
         name: the app's name, if it is to be a folder below *path*.
 
     Raises:
-        NotExportable: the experiment uses what an app cannot express; lists every obstacle.
-        BadApp: something else is in the folder, or its name cannot be an app's.
+        NotExportable: an app cannot express the experiment; lists every obstacle.
+        BadApp: something else is in the folder, or the name cannot be an app's.
         BadPage: there is no page order.
     """
     namespace = _namespace_of(experiment)
@@ -217,7 +217,7 @@ def _cells(namespace: Mapping[str, Any]) -> list[str]:
         linecache.checkcache(file)
         return ["".join(linecache.getlines(file))]
     raise UprootError(
-        "The source of the experiment is not known: this is neither a notebook nor a script.\n"
+        "The experiment has no source: this is neither a notebook nor a script.\n"
         "Call export_app(globals(), …) in the notebook that defines it."
     )
 

@@ -102,7 +102,7 @@ def type_coercer(choices: Iterable[Any]) -> Callable[[Any], Any]:
 
     def coerce(chosen: Any) -> Any:
         if str(chosen) not in by_text:
-            raise ValueError("This is none of the choices.")
+            raise ValueError("This is not one of the choices.")
         return by_text[str(chosen)]
 
     return coerce

@@ -229,7 +229,7 @@ class Imports:
         except (SyntaxError, ValueError) as error:
             line = getattr(error, "lineno", None)
             raise BadApp(
-                self.app, f"the file is no valid Python: {getattr(error, 'msg', error)}.",
+                self.app, f"the file is not valid Python: {getattr(error, 'msg', error)}.",
                 "Correct it there, and save it as UTF-8 text.",
                 f"{where}, line {line}" if line else where,
             ) from error  # fmt: skip

@@ -68,7 +68,7 @@ class AdminOpener(metaclass=Opener):
         """Raise, and name the alternatives."""
         raise UprootError(
             "There is no admin storage: the researcher works in the notebook.\n"
-            "Keep what belongs to the session in session.x; read other sessions with open_log()."
+            "Store what belongs to the session in session.x; read other sessions with open_log()."
         )
 
 

@@ -1,4 +1,4 @@
-"""Catalogue files: the translations in `de.yml` and the like, with the lines they stand in."""
+"""Catalogue files: the translations in files such as `de.yml`, with their lines."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _code(path: Path, key: yaml.Node) -> str:
         raise _refusal(
             path,
             key,
-            f"'{key.value}' is no language code.",
+            f"'{key.value}' is not a language code.",
             "Name the file after its language (de.yml), or list the texts below language codes.",
         )
     return code
@@ -80,7 +80,7 @@ def _translations(path: Path, root: yaml.Node) -> dict[str, Translation]:
         first = found.setdefault(source, translation)
         if first.text != translation.text:
             raise _refusal(
-                path, key, f"'{source}' is here twice (see {first.where}).", "Delete one of them."
+                path, key, f"'{source}' appears twice (see {first.where}).", "Delete one of them."
             )
     return found
 

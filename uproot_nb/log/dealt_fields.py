@@ -1,4 +1,4 @@
-"""The fields in which a session keeps what `balanced` has dealt."""
+"""The fields in which a session stores the draws of `balanced`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Form marks: what tells whether two posted forms say the same."""
+"""Form marks: marks that show whether two posted forms have the same content."""
 
 from __future__ import annotations
 

@@ -60,9 +60,9 @@ def refuse_rescued(file: str, path: str) -> None:
     rescued = _rescued(file)
     if rescued is not None:
         raise NotALog(
-            path, f"while it was moved, deleted or replaced, its log went on in {rescued}",
-            f"To go on with that, move what is left of the old one (-wal) away and rename it to "
-            f"{os.path.basename(file)}; otherwise move it away.",
+            path, f"it was moved, deleted or replaced meanwhile, and its log went on in {rescued}",
+            f"To go on with that file, move what is left of the old one (-wal) away and rename "
+            f"that file to {os.path.basename(file)}; otherwise move it away.",
         )  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def check_journal(file: str, path: str) -> None:
         if not _is_foreign(file, claims):
             return
     raise ForeignJournal(
-        path, f"its journal {file}-wal belongs to another file that was here before",
+        path, f"its journal {file}-wal belongs to an earlier file of this name",
         "Put that file back, or move the journal and the .lock files beside it away.",
     )  # fmt: skip
 
@@ -169,7 +169,7 @@ def _hint(file: str, killed: bool) -> str:
         return "The file is damaged, or an older copy of it."
     if not has_journal(file):
         return f"Its journal {file}-wal is missing: put it back."
-    return f"Its journal {file}-wal is damaged, or not the one it had."
+    return f"Its journal {file}-wal is damaged, or belongs to another file."
 
 
 def _is_foreign(file: str, claims: list[Claim]) -> bool:

@@ -1,4 +1,4 @@
-"""Meant players: whom a researcher means who names players by whatever is at hand."""
+"""Meant players: the players that a researcher means by a name, a label, a table or its rows."""
 
 from __future__ import annotations
 

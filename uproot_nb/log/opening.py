@@ -1,4 +1,4 @@
-"""Opening a log's file: create it if it is missing, refuse it untouched if it is no log."""
+"""Opening a log's file: create it if it is missing; refuse it, unchanged, if it is not a log."""
 
 from __future__ import annotations
 
@@ -227,5 +227,5 @@ def _check_header(file: str, path: str) -> None:
                 raise CorruptLog(path, str(error)) from error
             raise
     if application != APPLICATION:
-        raise NotALog(path, "it is not a log of uproot_nb", _ANOTHER_FILE)
+        raise NotALog(path, "it is not a database of uproot_nb", _ANOTHER_FILE)
     check_version(version, path)

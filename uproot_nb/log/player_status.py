@@ -88,7 +88,7 @@ def status_of(
 def ended_as(state: PlayerState) -> str:
     """Return how a player's participation ended, or "never came", or "still in".
 
-    Who is offline for too long has dropped out; who comes back is still in.
+    A player who is offline for too long has dropped out, and is still in after coming back.
     """
     if not state.has_come:
         return NEVER_CAME

@@ -652,7 +652,7 @@ class SqliteLog:
             try:
                 self._rescue()
             except (OSError, sqlite3.Error) as error:
-                _warn(f"{self.path} is gone, and what it had could not be saved elsewhere: {error}")
+                _warn(f"{self.path} is gone, and its content could not be saved elsewhere: {error}")
 
     def _rescue(self) -> None:
         """Write the log to a file beside the one that went away, and go on there."""

@@ -587,7 +587,7 @@ class State:
         player.freed = player.claimed = True
 
     def _erase(self, event: Event) -> None:
-        """Forget what a person has left, though the log may still have it for a moment."""
+        """Forget a person's data, although the log may still have them for a moment."""
         player = self.players[_name(event.subject)]
         player.erased = player.freed = player.claimed = True
         player.label, player.scope, player.visit, player.recruiter = None, "", "", ""
@@ -768,7 +768,7 @@ class _Logged:
     def _read(self) -> State:
         if self._changes is None:
             raise UprootError(
-                f"The snapshot of event {self._seq} has left long values to its log.\n"
+                f"The snapshot of event {self._seq} needs its log for long values.\n"
                 "Load it together with the log."
             )
         found: dict[tuple[str, str], list[Event]] = {key: [] for key in self._wanted}
@@ -785,7 +785,7 @@ class _Logged:
             subject, name = min(missing)
             raise UprootError(
                 f"The log lacks where {subject}.{name} was set, which the snapshot of event "
-                f"{self._seq} has left to it.\nLook for a copy of the log that is whole."
+                f"{self._seq} needs.\nLook for a complete copy of the log."
             )
         past = State(self._codec)
         for events in found.values():

@@ -1,4 +1,4 @@
-"""BookTimer: calls a market on the run's loop when time asks something of its book."""
+"""BookTimer: wakes a market on the run's loop when orders expire or a halt ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""study_tables: the means and tests of a study, as papers show them, by statsmodels and scipy."""
+"""study_tables: the means and tests of a study, as in papers, with statsmodels and scipy."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ class StudyResults:
             is no standard error (NaN).
         tests: a row per outcome and pair of arms. Columns outcome, arm, other, difference (of the
             means over sessions: arm less other), p_value (two-sided permutation test), sessions,
-            other_sessions, and exact (bool: whether all permutations were counted, or some drawn).
-            With less than two sessions in an arm there is no p_value (NaN).
+            other_sessions, and exact (bool: whether all permutations were counted, or a sample).
+            With fewer than two sessions in an arm there is no p_value (NaN).
     """
 
     means: pandas.DataFrame
     tests: pandas.DataFrame
 
     def layout(self, outcome: str, digits: int = 3) -> pandas.DataFrame:
-        """Return an outcome as a paper prints it: arms beside each other, "mean (standard error)".
+        """Return a table of an outcome for a paper: a column per arm, "mean (standard error)".
 
             tables.layout("efficiency").to_latex()
 
-        A row per period, and the last for all of them; all cells are text.
+        A row per period, and a last row for all periods; all cells are text.
 
         Raises:
             BadMarket: there is no such outcome.
@@ -82,9 +82,9 @@ def study_tables(
 
     A mean is the constant of an ordinary least squares regression of its rows, whose covariance is
     clustered by session, with statsmodels' usual correction for few clusters and, for intervals, a
-    t distribution with one degree of freedom less than there are sessions. So the periods of a
-    session, and its groups, are not taken for independent. A test permutes sessions, of which each
-    is one observation: the mean over its periods and groups. Its statistic is the difference of
+    t distribution with one degree of freedom less than there are sessions. So the periods and
+    groups of a session are not treated as independent. A test permutes sessions; each is one
+    observation, the mean over its periods and groups. Its statistic is the difference of
     the arms' means; all permutations are counted if they are no more than *resamples*. Two-sided
     is as in scipy: twice the smaller tail, but no more than 1. With arms of unequal numbers of
     sessions this is not the share of permutations whose difference is as large in absolute value.
@@ -108,7 +108,7 @@ def study_tables(
     if (periods.groupby(session, observed=True)[by].nunique() > 1).any():
         raise BadMarket(
             f"A {session} is in more than one {by}.",
-            "Permutations of sessions need sessions of one arm each; give them different names.",
+            "Each session must be in one arm to be permuted; give sessions different names.",
         )
     means = [row for outcome in outcomes for row in _means(periods, outcome, by, session)]
     tests = [

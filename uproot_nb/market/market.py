@@ -47,7 +47,7 @@ SHOWN_ORDERS = 100
 
 
 class Market:
-    """A limit order book in a session. The log has all that happens, so it outlives the kernel.
+    """A limit order book in a session. Everything is in the log, so it outlives the kernel.
 
         market = Market.in_session(player.session, period=1, rules=Rules(improvement=True))
         market.endow(player, cash=100, units=2)
@@ -62,7 +62,8 @@ class Market:
         data = model.get("market")
         if not isinstance(data, Mapping):
             raise BadMarket(
-                f"The model {model.name!r} is not a market's.", "Give the market another name."
+                f"The model {model.name!r} does not belong to a market.",
+                "Give the market another name.",
             )
         self.model = model
         self.listeners: dict[str, Callable[[Outcome | None], None]] = {}
@@ -94,9 +95,9 @@ class Market:
             group: the group that trades; by default the whole session.
             rules: what the market allows; fixed when it is created.
             values: see `induce`.
-            beside: the names of the markets that are traded together, with this one; only they
-                share its traders' cash. A page gives its `market_names`; by default all share it
-                that were created without such names.
+            beside: the names of the markets that are traded together, including this one; only
+                they share its traders' cash. A page passes its `market_names`; by default all
+                markets share it that were created without such names.
 
         Raises:
             BadMarket: it was created with other rules, or with rules for simulations only.
@@ -112,8 +113,8 @@ class Market:
                     market.induce(values)
             if rules is not None and rules != market.rules:
                 raise BadMarket(
-                    f"The market {market.model.name!r} was created with other rules.",
-                    "A new period, or a new name, may have new ones.",
+                    f"The market {market.model.name!r} was created with different rules.",
+                    "Only a new period, or a market with a new name, can have other rules.",
                 )
         return market
 
@@ -228,7 +229,7 @@ class Market:
         return (together or named) and other.rules.purse == self.rules.purse
 
     def depth(self, levels: int | None = None) -> Depth:
-        """Return the public view; with *levels*, only the best so many prices of each side."""
+        """Return the public view; with *levels*, only that many best prices of each side."""
         return Depth.of(self.book, levels)
 
     def orders_of(self, trader: Trader) -> list[Order]:
@@ -318,8 +319,8 @@ class Market:
 
             market.induce_for(player, values=[90, 70])
 
-        A late trader changes demand and supply: equilibrium and efficiency are those of all units
-        of the period, whenever they came.
+        A late trader changes demand and supply: equilibrium and efficiency include all units of
+        the period, whenever they came.
 
         Args:
             values: the value of each unit, first unit first.
@@ -332,7 +333,7 @@ class Market:
         for there, units in ((known.values, values), (known.costs, costs)):
             if units and name in there:
                 raise BadMarket(
-                    f"{name} has units in {self!r} already.", "Values stay as they were induced."
+                    f"{name} has units in {self!r} already.", "Induced values cannot be changed."
                 )
         self.model.values = InducedValues(
             {**known.values, **({name: values} if values else {})},
@@ -377,13 +378,13 @@ class Market:
                 self._notify_listeners(None)
 
     def halt(self, seconds: float | None = None) -> None:
-        """Halt trade for so many seconds, or until `resume`: `market.halt(60)`.
+        """Halt trade for a number of seconds, or until `resume`: `market.halt(60)`.
 
-        New orders are refused; traders may withdraw or reduce those that stand, which also leave
-        at their time. The period ends when it would have ended.
+        New orders are refused; traders may withdraw or reduce standing orders, which also
+        expire. The halt does not prolong the period.
 
         Raises:
-            BadMarket: not a number of seconds, or the market is closed.
+            BadMarket: *seconds* is not a number of seconds, or the market is closed.
         """
         if seconds is not None and not is_duration(seconds):
             raise BadMarket(
@@ -418,15 +419,15 @@ class Market:
     def settle(self, dividend: Price | None = None) -> Price:
         """End the period: close the market, pay the period's dividend and return it.
 
-        It is drawn once, from the session's seed, and logged; settling again changes nothing. Who
-        has less than no cash then is bankrupt: that is logged, too, and until it is made good such
-        a trader can only buy what it owes, and sell what it has.
+        It is drawn once, from the session's seed, and logged; settling again changes nothing. A
+        trader with negative cash is then bankrupt: this is logged, too, and while the debt lasts
+        the trader can only buy back units owed, and sell units held.
 
         Args:
             dividend: what each unit pays, instead of a draw.
 
         Raises:
-            BadMarket: not money, or another dividend was paid already.
+            BadMarket: it is not an amount of money, or another dividend was already paid.
         """
         with self.model._world.lock:
             self.close()
@@ -452,7 +453,7 @@ class Market:
         return {"cash": plain(cash), "units": units}
 
     def carry_over(self, previous: Market, dividend: Price | None = None) -> None:
-        """Settle the previous period, and endow all its traders with what they have then.
+        """Settle the previous period, and endow all its traders with what they then have.
 
             market.carry_over(market.previous)
 
@@ -512,8 +513,8 @@ class Market:
         """Buy or sell at *price* or better; the rest stands in the book.
 
         Args:
-            terms: for orders that do not stand; see `Book.limit`.
-            good_for: how many seconds it may stand.
+            terms: "ioc" or "fok", for an order that does not stand; see `Book.limit`.
+            good_for: for how many seconds the order may stand.
             shown: how many units are shown at a time; see `Book.limit`.
             client_time: when the trader's browser sent it, in Unix seconds by its own clock.
 
@@ -636,10 +637,10 @@ class Market:
 
     @contextmanager
     def at_one_time(self) -> Iterator[None]:
-        """Do what time asks for; then time stands still in this block, within a live method.
+        """Bring the market up to date; its time then stands still in this block of a live method.
 
-        So what a page finds in the book is what its command meets, and what time does comes first
-        and is nobody's command.
+        So a command meets the book that the page has read, and expired orders and halts come
+        first and belong to nobody's command.
         """
         with self.model._world.lock:
             if self._moment is not None:
@@ -654,7 +655,7 @@ class Market:
                 self._moment = None
 
     def wake(self) -> None:
-        """Do what time asks for, and set the timer for what comes next: after a restart."""
+        """Bring the market up to date, and set the timer for what comes next: after a restart."""
         with self.model._world.lock:
             self._catch_up()
             self._pass_time()

@@ -1,4 +1,4 @@
-"""PolicyTrader: a robot trader who does what a policy says, such as one that was trained."""
+"""PolicyTrader: a robot trader that follows a policy, such as a trained one."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class RowsAsked(NamedTuple):
         """Return what *message* asks for.
 
         Raises:
-            TypeError, ValueError, OverflowError: it makes no sense.
+            TypeError, ValueError, OverflowError: it is not valid.
         """
         wanted = Wanted(*(str(text) for text in message.get("wanted", ())[:3]))
         time = float(message["time"]) if message["op"] == "find" else None

@@ -1,4 +1,4 @@
-"""export_to_file: an export that a monitor asks for, written beside the notebook."""
+"""export_to_file: an export that a monitor requests, written beside the notebook."""
 
 from __future__ import annotations
 

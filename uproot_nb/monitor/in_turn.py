@@ -1,4 +1,4 @@
-"""InTurn: what a monitor's browser asks for, done one after the other."""
+"""InTurn: the requests of a monitor's browser, carried out one after the other."""
 
 from __future__ import annotations
 

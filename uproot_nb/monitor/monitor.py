@@ -1,4 +1,4 @@
-"""Monitor: sends a widget what happens in a session, and carries out what it asks for."""
+"""Monitor: sends a widget what happens in a session, and carries out its requests."""
 
 from __future__ import annotations
 

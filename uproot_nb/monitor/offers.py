@@ -1,4 +1,4 @@
-"""Offers: downloads that a monitor's web page was offered, each good for once."""
+"""Offers: downloads for a monitor's web page, each at an address that works once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""repeating: a function that is called again and again, also after it has failed."""
+"""repeating: calls a function again and again, even after it has failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ShareOfTime: what is done again and again takes no more than a share of its thread's time."""
+"""ShareOfTime: limits repeated work to a share of its thread's time."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class BotPlaces:
         found = [player for player in world.players() if player.id == key]
         if not found:
             raise UprootError(
-                f"run.bots({{{key!r}: …}}): there is no place of this number.\n"
+                f"run.bots({{{key!r}: …}}): there is no place with this number.\n"
                 "Give a player, a name, a label, or the number of a place, from 0."
             )
         return found[0]

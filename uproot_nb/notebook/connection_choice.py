@@ -39,8 +39,8 @@ def choose_connection(
         return ServerConnection(bridge, embedded, port, address, public_url, server)
     if embedded:
         raise UprootError(
-            "serve(bridge='nats://…', embedded=True): a run that brings a server of its own has no "
-            "gateways. Give one of them."
+            "serve(bridge='nats://…', embedded=True): a run with its own server has no gateways. "
+            "Give only one of them."
         )
     return NatsConnection(_parse(bridge), session, public_url)
 

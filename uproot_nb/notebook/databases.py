@@ -1,4 +1,4 @@
-"""Databases: what the one of this notebook has, or another."""
+"""Databases: the sessions in this notebook's database, or in another."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["runs"]
 
 
 def runs(db: str | os.PathLike[str] | None = None) -> SessionList:
-    """Return what a database has: a row per session, oldest first.
+    """Return the sessions in a database: a row per session, oldest first.
 
         runs()
         open_log("uproot_nb.sqlite3", runs()["name"].iloc[-1]).state
@@ -29,7 +29,7 @@ def runs(db: str | os.PathLike[str] | None = None) -> SessionList:
 
     Raises:
         FileNotFoundError: there is no such file yet.
-        NotALog: the file is no database of ours, or of a newer version.
+        NotALog: the file is not a database of uproot_nb, or is from a newer version.
     """
     from uproot_nb.study.session_list import sessions_of  # lazy: it imports pandas
 

@@ -20,18 +20,18 @@ class ErasingRuns(StudyTables):
     _runtime: Runtime
 
     def erase(self, players: Any, *, disconnect: bool = False) -> Bunch[Player]:
-        """Erase everything that a person has left, for good, and return the emptied places.
+        """Erase people's data for good, and return their places.
 
             run.erase(run.players[3])
 
         Answers, calls, labels, addresses, texts and fields of these players are gone from the
-        events, from snapshots, and from the bytes of the database; what they wrote becomes …
-        wherever it was copied to. What remains says that there was a place: its random name, its
-        moves from page to page, its groups, and payments, which accounts must show. What others
-        did, were shown or earned because of them stays theirs. The place counts as freed.
+        events, from snapshots, and from the bytes of the database; … replaces what they wrote,
+        wherever it was copied to. What remains shows that there was a place: its random name,
+        its moves from page to page, its groups, and payments, which accounts must show. What
+        others did, saw or earned because of them remains. The place counts as freed.
 
-        It cannot be undone, and files written before (exports, CSV files, backups) are not
-        changed. Killed in the middle, the next `serve` finishes it.
+        It cannot be undone, and earlier files (exports, CSV files, backups) are not changed. If
+        the kernel is killed in the middle, the next `serve` finishes it.
 
         Args:
             players: a player, a name, or several.
@@ -39,7 +39,7 @@ class ErasingRuns(StudyTables):
 
         Raises:
             UprootError: one of them is online, or nobody was named. Then nobody is erased.
-            UnfinishedErasure: somebody reads the file just now; erase again.
+            UnfinishedErasure: another program is reading the file; erase again.
         """
         world = self._runtime.world
         if self._runtime.closed:

@@ -1,4 +1,4 @@
-"""LinkTable: who goes where, shown without the keys, which a saved notebook would give away."""
+"""LinkTable: players' links, shown without the keys, which a saved notebook would give away."""
 
 from __future__ import annotations
 

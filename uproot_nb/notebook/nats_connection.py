@@ -1,4 +1,4 @@
-"""NatsConnection: how a run reaches its gateways, by a broker."""
+"""NatsConnection: how a run reaches its gateways, through a broker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The notebook's source: its cells without what they showed, for the log."""
+"""The notebook's source: its cells without their outputs, for the log."""
 
 from __future__ import annotations
 

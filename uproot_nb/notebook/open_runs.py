@@ -1,4 +1,4 @@
-"""Open runs: all of this process, for `uproot-nb run`, which does not know their names."""
+"""Open runs: all runs of this process, for `uproot-nb run`, which does not know their names."""
 
 from __future__ import annotations
 

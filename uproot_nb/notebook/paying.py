@@ -1,4 +1,4 @@
-"""Paying: who of a run was paid, as the log has it."""
+"""Paying: log which players of a run were paid."""
 
 from __future__ import annotations
 
@@ -29,15 +29,16 @@ class Paying(StudyTables):
             file = run.payment_file("prolific", "bonuses.csv")
             run.mark_paid(file)
 
-        From now on they are in no payment file, also after a restart. Of a file, what it paid is
-        logged, whatever has changed since; with `fee=False`, together with the fee.
+        From now on they are in no payment file, even after a restart. For a file, the amounts in
+        it are logged, whatever has changed since; with `fee=False`, together with the fee.
 
         Args:
-            players: a payment file; or as in all interventions, or rows of `run.payments`.
+            players: a payment file; players as in all interventions; or rows of `run.payments`.
             amount: what each was paid, if it was something else.
 
         Raises:
-            AlreadyPaid: one of them was marked before; says when. Then nobody is marked.
+            AlreadyPaid: one of them was already marked; the message says when. Then nobody is
+                marked.
             UprootError: one of them has no amount; or the file only approves submissions.
         """
         world = self._runtime.world
@@ -87,13 +88,13 @@ class Paying(StudyTables):
         """Check that a payment file is of this session, and pays somebody."""
         if file.session != self._runtime.name:
             raise UprootError(
-                f"{file.path} is of the session '{file.session}', not of '{self._runtime.name}'.\n"
+                f"{file.path} is for the session '{file.session}', not '{self._runtime.name}'.\n"
                 "Nobody was marked. Mark its players in the run of that session."
             )
         if file.approves:
             raise UprootError(
-                f"{file.path} approves submissions, and pays no bonuses, so nobody was marked.\n"
-                "Mark those in the payment file with the bonuses, or name players."
+                f"{file.path} approves submissions and pays no bonuses, so nobody was marked.\n"
+                "Use the payment file with the bonuses, or name players."
             )
 
     def _note_rule(self, rule: Payment) -> None:

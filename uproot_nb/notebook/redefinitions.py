@@ -1,4 +1,4 @@
-"""Redefinitions: pages that a cell redefines while they are served, taken up or refused."""
+"""Redefinitions: pages that a cell redefines while they are served, accepted or refused."""
 
 from __future__ import annotations
 
@@ -142,12 +142,12 @@ def describe_redefinition(
 
 def _describe_kept(reloads: bool, waits: bool) -> str:
     if waits:
-        return "Everybody goes on waiting there, by the new code."
+        return "Everybody goes on waiting there, with the new code."
     if reloads:
         return (
             "Browsers show the new page at once; everybody keeps their place, their time, and what "
-            "they have entered. Who would lose some of that, as a chosen file, is offered it "
-            "instead."
+            "they have entered. Participants who would lose some of that, such as a chosen file, "
+            "are offered it instead."
         )
     return "Open pages stay as they are; the new code runs from the next call or form on."
 
@@ -155,6 +155,6 @@ def _describe_kept(reloads: bool, waits: bool) -> str:
 def _describe_changed(session: str, pages: Sequence[str]) -> str:
     names = ", ".join(pages)
     return (
-        f"The session '{session}' was frozen with other code of {names}. It goes on with the code "
-        "that this kernel has, frozen again. To go back, close the run, and serve the earlier code."
+        f"The session '{session}' was frozen with other code of {names}. It continues with this "
+        "kernel's code, frozen again. To go back, close the run and serve the earlier code."
     )

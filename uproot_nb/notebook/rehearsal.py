@@ -43,12 +43,12 @@ class Rehearsal:
     latencies: pandas.DataFrame
     """A row per kind (page, submission, call, push): count, p50, p95, p99, max in milliseconds.
 
-    From asking to the last byte, as the bots have seen it; of a push, from its place in the log.
+    From the request to the last byte, as the bots see it; for a push, from its entry in the log.
     """
     waits: pandas.DataFrame
-    """Every single one of these: kind, what (page or live method), ms."""
+    """Each of these: kind, what (page or live method), ms."""
     stuck: pandas.DataFrame
-    """A row per player who did not get to the end, though no bot failed: player, page, why."""
+    """A row per player who did not reach the end although no bot failed: player, page, why."""
     errors: pandas.DataFrame
     """A row per failure, of a bot or of the experiment's code: where, player, page, error,
     traceback."""
@@ -59,22 +59,22 @@ class Rehearsal:
     engine_ms: float
     """Processor milliseconds of the engine's thread for one interaction."""
     warnings: pandas.DataFrame
-    """A row per warning, as of code that has held everybody up: page, warning, count."""
+    """A row per warning, for example about code that blocked everybody: page, warning, count."""
 
     @property
     def ok(self) -> bool:
-        """Whether all have come to the end, and nothing failed; what was slow is a warning."""
+        """Whether all have reached the end, and nothing failed; slow code is only a warning."""
         return self.stuck.empty and self.errors.empty
 
     @property
     def per_second(self) -> float:
-        """Interactions a second that one processor could bear: 1000 / engine_ms. An estimate.
+        """How many interactions a second one processor could handle: 1000 / engine_ms. An estimate.
 
-        The engine is one thread, so that is its limit, however many processors there are. Not in it
-        are the bots, the network, the browsers, waiting for a slow disk, and a Jupyter server that
-        passes things on (an embedded participant server is in it). Pushes cost what they cost with
-        this number of players. Where the processor is the limit it errs on the low side: an engine
-        that is really busy handles many calls in one turn, and commits them together.
+        The engine is one thread, so this is its limit, however many processors there are. It
+        excludes the bots, the network, the browsers, slow disks, and the Jupyter server in
+        between, but includes an embedded participant server, and pushes to this number of
+        players. If the processor is the limit, the estimate is low: a busy engine handles many
+        calls in one turn, and commits them together.
         """
         return 1000.0 / self.engine_ms if self.engine_ms else float("nan")
 
@@ -96,7 +96,7 @@ class Rehearsal:
         rate = self.interactions / self.seconds if self.seconds else 0.0
         return (
             f"{self.interactions} interactions, {rate:.0f} a second; each took the engine "
-            f"{self.engine_ms:.2f} ms of processor time, so that it would bear about "
+            f"{self.engine_ms:.2f} ms of processor time, so it could handle about "
             f"{self.per_second:.0f} a second (estimate)."
         )
 
@@ -138,25 +138,25 @@ def rehearse(
     The bots load pages, send forms and make calls over real connections, without a pause to think.
     The session is called `rehearsal-…`; its database is temporary, and never that of the data.
 
-    What the machine would bear (`report.per_second`) is an estimate: the processor time that the
+    What the machine could handle (`report.per_second`) is an estimate: the processor time that the
     engine's thread has used while the bots played, divided by the number of interactions.
 
     Args:
         page_order: as for `serve`.
         players: how many bots.
         bot: what each does; `random_forms` answers all forms and makes no calls.
-        seconds: how long at most; those who are not done then count as stuck.
-        patience: seconds after which they count as stuck if nothing comes to any of them, and no
-            page's time will be up.
+        seconds: the longest duration; players who have not finished by then count as stuck.
+        patience: seconds without any message to any of them, and without a coming timeout, after
+            which they count as stuck.
         seed: makes players' names, treatments and the bots' draws reproducible.
-        executor: lets the bots play in its workers, all at the same time: a pool of processes, or
-            such as Dask's `client.get_executor()` for other machines, which must reach the address
-            (`address="0.0.0.0", port=8600, public_url="http://…:8600"`). `patience` is then that of
-            each worker with its share of the bots.
+        executor: lets the bots play in its workers, all at the same time: a pool of processes,
+            or for example Dask's `client.get_executor()` for other machines, which must reach the
+            address (`address="0.0.0.0", port=8600, public_url="http://…:8600"`). `patience` is then
+            that of each worker with its share of the bots.
         options: more for `serve`, such as `app`, `settings` or `embedded`.
 
     Raises:
-        UprootError: an argument makes no sense.
+        UprootError: an argument is not valid.
     """
     # lazy: the bots' parts need Tornado
     from uproot_nb.bots.timings import Timings

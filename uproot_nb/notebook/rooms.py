@@ -31,29 +31,29 @@ def room(
     recruiter: Recruiter | str | None = None,
     returning: Literal["resume", "ask", "refuse"] | None = None,
 ) -> Room:
-    """Describe a room: one address, by which participants enter one by one.
+    """Describe a room: one address through which participants enter one by one.
 
         run.room("lab", labels=["p01", "p02", "p03"], open=False)
 
     Args:
-        labels: who may enter, each once; a label becomes `player.label`. Without labels everybody
-            may, and `?label=…` in the address sets the label.
+        labels: the labels that may enter, each once; a label becomes `player.label`. Without
+            labels everybody may enter, and `?label=…` in the address sets the label.
         capacity: how many places the room gives; by default one for each label, else no limit.
         open: whether people enter at once; otherwise they wait until you open it.
-        label_from: the parameter of the address that is the label, in the place of `label`.
-        recruiter: "prolific", "sona", "mturk" or "cint", or such as `Prolific(done="C1A2B3")`: its
-            links' parameter is the label.
+        label_from: the parameter of the address that is the label, instead of `label`.
+        recruiter: "prolific", "sona", "mturk" or "cint", or a recruiter such as
+            `Prolific(done="C1A2B3")`: its links' parameter is the label.
         returning: what happens to a label, or a browser, that has a place: "resume" leads there,
-            "ask" asks first, "refuse" refuses. Without it they resume, but whoever comes with a
-            label in another browser is asked, unless it is that of `label_from` or `recruiter`.
+            "ask" asks first, "refuse" refuses. Without it they resume; but somebody with a label
+            in another browser is asked, unless the label is that of `label_from` or `recruiter`.
 
     Raises:
-        UprootError: an argument makes no sense; names it.
+        UprootError: an argument is not valid; the message names it.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name.strip(".") == "":
         raise UprootError(
             f"room({name!r}): a room's name has 1 to 100 letters, digits, '_', '-' or '.'; it "
-            "becomes a part of the address."
+            "becomes part of the address."
         )
     if capacity is not None and (
         not isinstance(capacity, int) or isinstance(capacity, bool) or capacity < 1
@@ -82,13 +82,13 @@ def _checked(name: str, labels: Iterable[str]) -> tuple[str, ...]:
             raise UprootError(f"room({name!r}): {label!r} cannot be a label.\n{wrong}")
         if bare in known:
             raise UprootError(
-                f"room({name!r}): the label {bare!r} is there twice.\n"
-                "A label admits once: give each participant another."
+                f"room({name!r}): the label {bare!r} is listed twice.\n"
+                "A label admits one participant: give each a different one."
             )
         known[bare] = None
     if not known:
         raise UprootError(
-            f"room({name!r}, labels=[]): without a label nobody could come in.\n"
+            f"room({name!r}, labels=[]): without a label nobody could enter.\n"
             "Leave labels out to let everybody in."
         )
     return tuple(known)
@@ -109,7 +109,7 @@ class RoomHandle:
 
     @property
     def url(self) -> str:
-        """The address to hand out; with labels, append `?label=…` to spare people the typing."""
+        """The address to hand out; append `?label=…`, and nobody has to type the label."""
         return f"{self._root()}room/{self.name}/"
 
     @property
@@ -143,7 +143,7 @@ class RoomHandle:
         self._rooms.set_open(self._room.name, True)
 
     def close(self) -> None:
-        """Let newcomers wait; those who are in stay in."""
+        """Close the room: newcomers wait, and those who are in stay in."""
         self._rooms.set_open(self._room.name, False)
 
     def remove(self) -> None:

@@ -66,7 +66,7 @@ class Run(Steering, Paying, ErasingRuns, StudyTables):
 
     @property
     def name(self) -> str:
-        """The session's name; `serve(name=...)` goes on with it later."""
+        """The session's name; `serve(name=...)` continues it later."""
         return self._runtime.name
 
     @property
@@ -76,7 +76,7 @@ class Run(Steering, Paying, ErasingRuns, StudyTables):
 
     @property
     def session(self) -> Session:
-        """The session, to read and to change."""
+        """The session, to read and change."""
         return self._runtime.world.session
 
     @property
@@ -136,7 +136,7 @@ class Run(Steering, Paying, ErasingRuns, StudyTables):
     def links(self) -> pandas.DataFrame:
         """A row per player: player, url, page, online.
 
-        What a cell shows of it has no keys, because it is saved with the notebook. The links are
+        A cell shows it without keys, because the output is saved with the notebook. The links are
         in the column: `print(*run.links["url"], sep="\\n")`, `run.links.to_csv("links.csv")`.
         """
         from uproot_nb.notebook.link_table import LinkTable  # lazy: pandas, see __init__
@@ -153,12 +153,12 @@ class Run(Steering, Paying, ErasingRuns, StudyTables):
             self._runtime.world.journal.commit()
 
     def interrupt(self) -> str:
-        """End the live method or hook that runs just now, by raising in it; return its name.
+        """End the running live method or hook by raising an exception in it; return its name.
 
             run.interrupt()  # 'Market.think'
 
-        For code that does not come to its end and holds everybody up; the watchdog names it. Its
-        caller reads that it was interrupted; what it has changed stays. The kernel's interrupt
+        For code that does not end and blocks everybody; the watchdog names it. Its caller reads
+        that it was interrupted; its changes stay. The kernel's interrupt
         button does the same, if the code has run for more than half a second. Empty if nothing
         was running.
         """
@@ -168,8 +168,8 @@ class Run(Steering, Paying, ErasingRuns, StudyTables):
     def errors(self) -> pandas.DataFrame:
         """A row per kind of failure, oldest first; `count` is how often, `players` for how many.
 
-        Authors' code that raised (`traceback`), calls that were refused, errors of pages' scripts,
-        and warnings, each with `type` and `message`.
+        Exceptions of your code (`traceback`), refused calls, errors of pages' scripts, and
+        warnings, each with `type` and `message`.
         """
         if not self.closed:
             self._runtime.reports.settle(everything=True)
@@ -244,7 +244,7 @@ class Run(Steering, Paying, ErasingRuns, StudyTables):
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
         """Run a coroutine in the background of the run; it ends with the run.
 
-        The future has its result (`.result()`), and `.cancel()` ends it.
+        The future has the result (`.result()`); `.cancel()` ends the coroutine.
         """
         return self._runtime.spawn_from_cell(coroutine)
 
@@ -262,39 +262,39 @@ class Run(Steering, Paying, ErasingRuns, StudyTables):
             run.bots([buyer, seller])                 # each gets a free place
             run.bots({run.players[3]: my_bot})        # takes a place over, as of a dropout
 
-        A bot is any `async def my_bot(client)`. Where places are missing, more are opened. The log
-        shows who is played by a bot (`intervention` events with the field `bot`).
+        A bot is any `async def my_bot(client)`. If there are too few places, more are opened.
+        The log shows whom a bot plays (`intervention` events with the field `bot`).
 
         Args:
             who: how many; or bots; or bots by player, name, label or number of the place.
-            fill: the bot of those who are only counted.
-            seed: makes what bots draw from `client.rng` reproducible.
+            fill: the bot that plays if *who* is a number.
+            seed: makes the bots' draws from `client.rng` reproducible.
             polling: connect by long polling, as browsers do where WebSockets are blocked.
 
         Raises:
-            UprootError: something is no bot, or nobody's place; or a bot plays there already.
+            UprootError: something is not a bot, or not a place; or a bot already plays there.
         """
         return self._bots.start(who, fill, seed, polling=polling)
 
     def pause(self) -> None:
-        """Let calls, forms, moves, waits and clocks stand still; participants see a calm notice."""
+        """Pause calls, forms, moves, waits and clocks; participants see a calm notice."""
         self._runtime.set_state("paused")
 
     def resume(self) -> None:
-        """Let everything go on; everybody has as much time left as before the pause."""
+        """Resume; everybody has as much time left as before the pause."""
         self._runtime.set_state("running")
 
     def freeze(self) -> None:
-        """Let no page be redefined from now on: `run.freeze()`, before the participants come.
+        """Forbid redefining pages from now on: `run.freeze()`, before participants come.
 
         A cell that redefines a page, its template or the page order fails with FrozenCode, and
-        participants go on with the code that was served. It lasts, through restarts too, until
-        `run.thaw()`. Functions and constants that pages use are not held back.
+        participants go on with the code that was served. It lasts until `run.thaw()`, even
+        through restarts. Functions and constants that pages use are not frozen.
         """
         self._runtime.page_code.freeze()
 
     def thaw(self) -> None:
-        """Let pages be redefined again; what was refused takes effect when its cell runs again."""
+        """Allow redefining pages again; a refused change takes effect when its cell runs again."""
         self._runtime.page_code.thaw()
 
     @property
@@ -330,7 +330,7 @@ class Run(Steering, Paying, ErasingRuns, StudyTables):
     # ---- display ----
 
     def monitor(self, fields: Sequence[str] = ()) -> None:
-        """Show the session as it goes on, and let it be steered: players, events, errors, links.
+        """Show the running session, with buttons to steer it: players, events, errors, links.
 
             run.monitor(fields=["cash", "bid"])
 

@@ -98,49 +98,49 @@ def serve(
         run = serve([Market], players=4, name="pilot")
         run
 
-    With a *name* that the database knows, that session goes on: same players, links, pages and
-    data. The same cell may run again.
+    If the database has a session of this *name*, it continues, with the same players, links,
+    pages and data. You may run the same cell again.
 
     Args:
         page_order: page classes, lists and operators, or a function of the player that returns
-            such; by default `page_order` of the namespace it is called from, where `new_session`,
-            `new_player`, `restart`, `language`, `Context` and `C` are picked up as well.
-        players: at least so many places are open.
+            them; by default `page_order` of the caller's namespace, where `serve` also finds
+            `new_session`, `new_player`, `restart`, `language`, `Context` and `C`.
+        players: at least this many places are open.
         app: what `load_app` returned, an app's folder, or a list of these: they are run in order,
             instead of the notebook's own pages.
         rooms: what `room(...)` returned; each is an address for everybody.
         label_from: the parameter of the join link's or a personal link's address that is the
             participant's label, such as "PROLIFIC_PID".
-        recruiter: "prolific", "sona", "mturk" or "cint", or such as `Prolific(done="C1A2B3")`, for
-            these links: it knows the parameter of the label.
-        returning: what happens when somebody who has a place comes to the join link again; see
-            `room`.
+        recruiter: "prolific", "sona", "mturk" or "cint", or a recruiter such as
+            `Prolific(done="C1A2B3")`, for these links: it knows the parameter of the label.
+        returning: what happens if somebody with a place opens the join link again; see `room`.
         settings: read-only for authors' code as `session.settings`.
-        exits: what participants find at each exit, such as {"done": "https://…"}, in the place of
+        exits: where participants go from each exit, such as {"done": "https://…"}, instead of
             those in the notebook's `exits`.
         db: the database: a file, or an address such as "postgresql://lab@db.example.org/study"; by
             default UPROOT_NB_DATABASE, else uproot_nb.sqlite3 beside the notebook. ":memory:"
             stores nothing.
         code: "live" uses a page as soon as a cell redefines it; "frozen" refuses redefinitions
-            (`run.freeze()`). By default a new session is live, and others are as they were left.
+            (`run.freeze()`). By default a new session is live, and a continued one is as it was.
         seed: makes players' names, page orders and treatments reproducible; without one a seed is
             drawn and stored in the log.
-        language: of our own texts for participants, such as "de"; by default the experiment's
-            `language(player)`, else what the browser asks for.
-        simulate: let the pages fill themselves in, by each app's simulate.js.
-        durable: let a commit survive a power cut too (slower).
-        effects: False for a trial: `append_to_csv` and `after_commit` write and call nothing.
-        ask_for_help: let every page have a button by which participants raise their hands, as
-            pages with `ask_for_help = True` do; see `run.hands`.
+        language: that of uproot_nb's texts for participants, such as "de"; by default the
+            experiment's `language(player)`, else the browser's.
+        simulate: let the pages fill themselves in, with each app's simulate.js.
+        durable: make commits survive even a power cut (slower).
+        effects: with False, for a trial, `append_to_csv` and `after_commit` do nothing.
+        ask_for_help: give every page a button with which participants raise their hands, as on
+            pages with `ask_for_help = True`; see `run.hands`.
         payment: how points and fees become money; by default `payment` of the namespace.
         copy: if the database is a copy of another, give the session in it new links.
-        take_over: let this database go on in the place of the one that it is a copy of, with the
-            same links, also if another kernel is serving from that now; or go on with a session
-            in a notebook that nbconvert, papermill or Voila executes.
+        take_over: let this database, a copy, replace the original, with the same links, even if
+            another kernel is serving from that; or continue a session in a notebook that
+            nbconvert, papermill or Voila executes.
         bridge, embedded: which participant server to use; by default UPROOT_NB_BRIDGE, else the
             Jupyter server's, else one of the run's own at *address* and *port* (or the next free
-            one). With "nats://host:4222" participants come by gateways: see docs/gateways.md.
-        server: limits and the like of a server of the run's own, by the names of `UprootNB`'s
+            one). With "nats://host:4222" participants connect through gateways: see
+            docs/gateways.md.
+        server: limits and other settings of the run's own server, by the names of `UprootNB`'s
             traits, such as {"max_frame_bytes": 1_000_000, "trusted_proxies": ["127.0.0.1"]}.
 
     `uproot-nb run` overrides players, name, code and db (see `Overrides`), and is the server.
@@ -148,10 +148,10 @@ def serve(
     Raises:
         BadPage: the page order has no pages, or something that is not a page.
         SessionTaken: another kernel serves the session.
-        SessionExists: nbconvert or the like executes the notebook of a session.
-        BadExit: an exit makes no sense.
+        SessionExists: nbconvert or a similar program executes the notebook of a session.
+        BadExit: an exit is not valid.
         CopiedLog, SessionElsewhere: it is served from a copy of its database, see *copy*.
-        UprootError: an argument makes no sense; names it.
+        UprootError: an argument is not valid; the message names it.
     """
     names = sys._getframe(1).f_globals if namespace is None else namespace
     overrides = Overrides.of()
@@ -204,7 +204,7 @@ def _warn_of_odd_places(setup: Setup, players: int) -> None:
             where = f"The app '{app.name}'" if app.name else "This experiment"
             warnings.warn(
                 f"{players} places: {where[0].lower()}{where[1:]} is made for multiples of "
-                f"{app.suggested_multiple} (SUGGESTED_MULTIPLE); somebody may wait in vain.",
+                f"{app.suggested_multiple} (SUGGESTED_MULTIPLE); somebody may never get a group.",
                 stacklevel=3,
             )
 

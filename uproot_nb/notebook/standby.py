@@ -1,4 +1,4 @@
-"""Standby: a kernel that claims its session before any cell runs, and waits for it if need be."""
+"""Standby: a kernel that claims its session before any cell runs, and waits for it if necessary."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def skipped(gaps: Sequence[Unanswered]) -> str:
     given = ", ".join(f"{name!r}: …" for name in names)
     return (
         f"Not answered, and missing from now on: {'; '.join(map(str, gaps))}.\n"
-        "The pages after it may fail without. run.revert(players) brings the form back; "
+        "Later pages may fail without these answers. run.revert(players) brings the form back; "
         f"run.advance(players, defaults=True), or defaults={{{given}}}, gives answers."
     )
 
@@ -49,17 +49,17 @@ class Steering:
 
             run.advance(run.players[0], defaults={"contribution": 0})
 
-        The form of the page is not asked for, and its `after_once` does not run. Those who have
-        finished stay where they are.
+        The page's form is skipped, and its `after_once` does not run. Players who have finished
+        stay where they are.
 
         Args:
-            defaults: answers in the place of those that a form still waits for, as the pages after
-                it may need them. True takes the fields' defaults; a dict gives values by name, and
+            defaults: answers instead of those that a form still waits for, because later pages
+                may need them. True takes the fields' defaults; a dict gives values by name, and
                 the fields' defaults for the rest. With False they are missing, and without
                 `defaults` there is a warning.
 
         Raises:
-            UprootError: a field has no default, or what is given is no answer to it. Then nobody
+            UprootError: a field has no default, or a value is not a valid answer. Then nobody
                 moves.
         """
         acts = self._runtime.interventions
@@ -70,20 +70,20 @@ class Steering:
         return acts.advance(players, defaults=defaults)
 
     def revert(self, players: Any) -> Bunch[Player]:
-        """Put players back on the page before; open browsers follow.
+        """Put players back on the previous page; open browsers follow.
 
-        What they answered there stays until they answer again. Who is on the first page stays.
-        Wait pages are passed over.
+        Their answers there stay until they answer again. Players on the first page stay there.
+        Wait pages are skipped.
         """
         return self._runtime.interventions.revert(players)
 
     def move_to_end(self, players: Any, *, exit: str | Exit | None = None) -> Bunch[Player]:
-        """Put players past their last page; open browsers follow.
+        """Move players past their last page; open browsers follow.
 
             run.move_to_end(run.players[3], exit="screened")
 
         Args:
-            exit: how their participation has ended; also of those who are at the end already.
+            exit: how their participation has ended, even if they are already at the end.
         """
         name = None if exit is None else name_of_exit(exit)
         return self._runtime.interventions.move_to_end(players, exit=name)
@@ -91,12 +91,12 @@ class Steering:
     def extend(self, players: Any, seconds: float) -> Bunch[Player]:
         """Give players more time on a page with a timeout: `run.extend(run.players[2], 60)`.
 
-        Open pages show it. Whose time is up, and who is still there, has these seconds from now on.
-        Those whose pages have no timeout are left out.
+        Open pages show it. If a player's time is up but the player is still there, the seconds
+        count from now. Players whose pages have no timeout are left out.
 
         Raises:
-            UprootError: nobody of them is on a page with a timeout; or *seconds* is no number of
-                seconds, more than 0.
+            UprootError: none of them is on a page with a timeout; or *seconds* is not a number
+                above 0.
         """
         return self._runtime.interventions.extend(players, seconds)
 
@@ -107,27 +107,27 @@ class Steering:
             run.regroup(run.players, size=3)
 
         They leave their groups, which go on without them. If all members of a new group wait on
-        the same GroupCreatingWait, it goes on with them, however large the page wants its groups:
-        `after_grouping` runs. Everybody else stays on their page.
+        the same GroupCreatingWait, they go on, whatever group size the page requires:
+        `after_grouping` runs. All others stay on their page.
 
         Raises:
-            UprootError: their number does not divide by the size. Then nobody is regrouped.
+            UprootError: their number is not a multiple of the size. Then nobody is regrouped.
         """
         return self._runtime.interventions.regroup(players, size)
 
     def free(self, players: Any) -> Bunch[Player]:
-        """Give places to others, as of somebody who returned the submission.
+        """Open players' places to others, for example after a returned submission.
 
             run.free(run.players.get("PID-17"))
 
-        The players stay in the log, with their data; those who are still in have dropped out. Their
-        links say kindly that the place has ended. Rooms and quotas no longer count them. A place
-        that was there in advance (`serve(players=…)`) is opened anew, with a link of its own.
+        The players stay in the log, with their data; those who are still in have dropped out.
+        Their links say kindly that the place has ended. Rooms and quotas no longer count them.
+        For a place made in advance (`serve(players=…)`), a new one opens, with a new link.
         """
         return self._runtime.interventions.free(players)
 
     def reload(self, players: Any) -> Bunch[Player]:
-        """Let players' browsers load their page again."""
+        """Reload players' pages."""
         return self._runtime.interventions.reload(players)
 
     def message(self, players: Any, text: str) -> Bunch[Player]:
@@ -140,13 +140,13 @@ class Steering:
     def answer(self, players: Any, text: str) -> Bunch[Player]:
         """Write to players in their chats with the researcher: `run.answer(player, "Yes.")`.
 
-        Who has no such chat gets one: an open page shows this text as `message` does, and the
-        pages after it have the chat at their end. `run.chats` has all messages.
+        A player who has no such chat gets one: an open page shows this text as `message` does,
+        and later pages have the chat at their end. `run.chats` has all messages.
         """
         return self._runtime.interventions.answer(players, text)
 
     def lower_hand(self, players: Any) -> Bunch[Player]:
-        """Lower hands that players have raised (`run.hands`), and return whose were up.
+        """Lower hands that players have raised (`run.hands`); return those whose hands were up.
 
         `run.answer` lowers them, too.
         """
@@ -155,7 +155,7 @@ class Steering:
     def set(self, players: Any, /, **fields: Any) -> Bunch[Player]:
         """Give players' fields new values: `run.set(run.players, cash=10)`.
 
-        Pages that are open show them when they load again (`run.reload`).
+        Open pages show them after a reload (`run.reload`).
         """
         return self._runtime.interventions.set(players, fields)
 

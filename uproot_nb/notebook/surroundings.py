@@ -1,4 +1,4 @@
-"""Surroundings: what a researcher should know of where a notebook is being served."""
+"""Surroundings: what a researcher should know about where a notebook is being served."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def warning_of(runner: str) -> str:
             "kernel ends with the visit."
         )
     return (
-        f"{kernel.format(runner=runner)} From then on every link to this session leads nowhere, "
-        "also those in the saved output. To serve without JupyterLab: uproot-nb run NOTEBOOK."
+        f"{kernel.format(runner=runner)} From then on no link to this session works, not even "
+        "those in the saved output. To serve without JupyterLab: uproot-nb run NOTEBOOK."
     )
 
 

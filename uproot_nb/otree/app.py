@@ -142,7 +142,7 @@ def read_app(folder: Path) -> OtreeApp:
         module = cst.parse_module(path.read_text("utf-8"))
     except (cst.ParserSyntaxError, UnicodeDecodeError) as error:
         what = f"{path} is no Python: {str(error).splitlines()[0]}"
-        raise BadApp(folder.name, what, "Mend it there first.") from None
+        raise BadApp(folder.name, what, "Correct it there first.") from None
     wrapper = MetadataWrapper(module.visit(_NewNames()))
     app = OtreeApp(folder, wrapper.resolve(PositionProvider))
     for statement in wrapper.module.body:
@@ -150,7 +150,7 @@ def read_app(folder: Path) -> OtreeApp:
     if app.order is None:
         raise BadApp(
             folder.name, "its __init__.py has no page_sequence.",
-            "Apps of oTree before 5 (models.py, pages.py) are not read; bring it up to date there.",
+            "Apps of oTree before 5 (models.py, pages.py) cannot be read; update the app first.",
         )  # fmt: skip
     return app
 

@@ -1,4 +1,4 @@
-"""Beginnings: what gives a session, its groups and players their first values, as oTree does."""
+"""Beginnings: code that gives a session, its groups and players their first values, as in oTree."""
 
 from __future__ import annotations
 

@@ -11,14 +11,14 @@ __all__ = ["from_otree"]
 
 
 def from_otree(folder: str | os.PathLike[str], to: str | os.PathLike[str] = "") -> Path:
-    """Write the first version of a notebook for an app of oTree (5 or 6), and return its path.
+    """Write a first version of a notebook for an oTree app (5 or 6), and return its path.
 
         from_otree("my_project/public_goods", to="public_goods.ipynb")
 
-    Pages, fields, constants, functions, wait pages, live methods and templates are translated; the
-    app is read, never run. What was not translated is listed in the first cell, by file and line,
-    and stands as a comment where it belongs. Files that templates include, static files and data
-    go beside the notebook. It needs `pip install "uproot_nb[export]"`.
+    Pages, fields, constants, functions, wait pages, live methods and templates are translated;
+    the app is read, never run. The first cell lists what was not translated, by file and line,
+    and a comment marks each place. Included templates, static files and data are copied beside
+    the notebook. It needs `pip install "uproot_nb[export]"`.
 
     Args:
         folder: the app's folder, in its oTree project.

@@ -1,4 +1,4 @@
-"""from_otree: an oTree app as the first version of a notebook."""
+"""write_notebook: a translated oTree app as the cells of a notebook."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write_notebook(folder: Path, to: Path) -> Path:
     if to.exists():
         raise BadApp(folder.name, f"{to} is there already.", "Give another name, or delete it.")
     if to.suffix != ".ipynb":
-        raise BadApp(folder.name, f"{to} is no notebook's name.", 'Write to="name.ipynb".')
+        raise BadApp(folder.name, f"{to} is not the name of a notebook.", 'Write to="name.ipynb".')
     translation = _NotebookWriter(read_app(folder.absolute()), to.stem)
     cells = translation.cells()
     notebook = nbformat.v4.new_notebook(cells=cells)  # type: ignore[no-untyped-call]

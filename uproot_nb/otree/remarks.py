@@ -1,4 +1,4 @@
-"""Remarks: what of an oTree app was not translated, and where it stands there."""
+"""Remarks: what was not translated in an oTree app, and where it is."""
 
 from __future__ import annotations
 

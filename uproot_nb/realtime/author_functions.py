@@ -49,7 +49,7 @@ def other_in_session(player: Player) -> Player:
 
 
 def others_in_session(player: Player) -> Bunch[Player]:
-    """Return everybody else in the session."""
+    """Return all other players in the session."""
     return player.others_in_session
 
 
@@ -150,8 +150,8 @@ def leave(player: Player, exit: str | Exit) -> None:
             if player.age < 18:
                 leave(player, "screened")
 
-    `player.ended_as` says so from then on. Nothing happens to a player whose participation has
-    ended already: whoever has finished does not become a dropout by closing the last page.
+    From then on, `player.ended_as` says so. Nothing happens if the participation has already
+    ended: a player who has finished does not become a dropout by closing the last page.
 
     Args:
         exit: "done", "declined", "screened", "lobby", "dropout", "timeout", "full", or a name of
@@ -178,7 +178,7 @@ def spawn(coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
     if world is None:
         coroutine.close()
         raise UprootError(
-            "spawn() was called outside a live method or hook, so no run is meant.\n"
+            "spawn() was called outside a live method or hook, so it does not know the run.\n"
             "In a cell, write run.spawn(coroutine)."
         )
     return world.runtime.spawn(coroutine)

@@ -100,7 +100,7 @@ class Message(metaclass=Entry):
 def create(session: Session | SessionIdentifier, tag: str = "chat") -> Model:
     """Create a chat: `session.chat = chat.create(session)`, shown by `{{ chat(session.chat) }}`.
 
-    It is a model: it can be stored in any field, and exports have a table of its messages.
+    A chat is a model: store it in any field; exports have a table of its messages.
     """
     made = create_model(session, tag)
     made._set(MEMBERS, {})
@@ -113,11 +113,11 @@ def add_player(chat: Chat, player: Player | PlayerIdentifier, pseudonym: str | N
         chat.add_player(session.chat, player, pseudonym=f"Player {player.id}")
 
     Args:
-        pseudonym: the name that the others see; by default one that is free in this chat. For a
-            member, it replaces the old one.
+        pseudonym: the name that the others see; by default one that is free in this chat. A
+            member's old pseudonym is replaced.
 
     Raises:
-        UprootError: it is no name, or another member has it.
+        UprootError: the pseudonym is not a name, or another member has it.
     """
     found = _chat(chat, player)
     with found._world.lock:
@@ -129,7 +129,7 @@ def add_player(chat: Chat, player: Player | PlayerIdentifier, pseudonym: str | N
         if _is_taken(pseudonym, name, members):
             raise UprootError(
                 f"Another member of {found.subject} is called {pseudonym!r} already.\n"
-                'Give each a name of its own, as in pseudonym=f"Player {player.id + 1}", or none.'
+                'Give each a different name, as in pseudonym=f"Player {player.id + 1}", or none.'
             )
         if members.get(name) != pseudonym:
             members[name] = pseudonym
@@ -180,7 +180,7 @@ def add_message(chat: Chat, sender: Sender, text: str) -> UUID:
             name = world_of(found).find_player(sender).name
             if name not in found._read(MEMBERS):
                 raise UprootError(
-                    f"player/{name} is no member of {found.subject}.\n"
+                    f"player/{name} is not a member of {found.subject}.\n"
                     "Call chat.add_player(chat, player) first, or give a name as the sender."
                 )
         elif sender is not None and not isinstance(sender, str):
@@ -197,8 +197,9 @@ def on_message(chat: Chat, function: Listener) -> None:
 
         chat.on_message(player.chat, answer)
 
-    After a restart it is called again if it is a top-level function of the notebook or app; a cell
-    that redefines it is followed. Its errors are shown to the researcher, never to participants.
+    After a restart it is still called if it is a top-level function of the notebook or app; if a
+    cell redefines it, the new function is called. Its errors are shown to the researcher, never to
+    participants.
 
     Raises:
         UprootError: it cannot be called.
@@ -228,7 +229,7 @@ async def notify(
 def _chat(chat: Any, near: Any = None) -> Model:
     found = find_model(chat, near)
     if MEMBERS not in _names(found):
-        raise UnknownModel(~found, "that is no chat.", "Make one with chat.create(session).")
+        raise UnknownModel(~found, "that is not a chat.", "Make one with chat.create(session).")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Comers: people before a door, with what their browsers send, and the places they may have."""
+"""Comers: people who want to enter, what their browsers send, and the places they may have."""
 
 from __future__ import annotations
 

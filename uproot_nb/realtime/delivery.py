@@ -487,8 +487,8 @@ class Delivery:
         if sender is None:
             raise BadPage(
                 "notify",
-                "there is no sender, so that no page is meant.",
-                "Say where=PageClass, or where=... for any page.",
+                "there is no sender, so it does not know the page.",
+                "Write where=PageClass, or where=... for any page.",
             )
         return sender.page, sender._state.nth
 

@@ -1,4 +1,4 @@
-"""Hands: participants who ask the researcher to come, by a button on their pages."""
+"""Hands: participants who ask the researcher to come, with a button on their pages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TEXTS = (
 )
 """The texts of `templates/Hand.html`, translated by `_()`."""
 
-NOT_HERE = "This page has no such action."
+NOT_HERE = "This action is not available on this page."
 
 
 def is_offered(world: World, page: type[Page] | None) -> bool:

@@ -19,12 +19,12 @@ def researcher_chat(player: Player | PlayerIdentifier, *, replies: bool | None =
         def new_player(player):
             researcher_chat(player)
 
-    It stands at the end of each of the player's pages, or where a template has
-    `{{ chat(player.help) }}`, if you store it: `player.help = researcher_chat(player)`. Answer by
-    `run.answer(player, "…")` or in the monitor; `run.chats` has the messages.
+    It is at the end of each of the player's pages, or where a template has
+    `{{ chat(player.help) }}`, if you store it: `player.help = researcher_chat(player)`. Answer
+    with `run.answer(player, "…")` or in the monitor; `run.chats` has the messages.
 
     Args:
-        replies: whether the player may write, too; by default yes, or as it was set before.
+        replies: whether the player may write, too; by default yes, or as set before.
     """
     world = _world_of(player)
     with world.lock:

@@ -1,4 +1,4 @@
-"""Return addresses: what the recruiter's link says when somebody comes back to their place."""
+"""Return addresses: the parameters of a recruiter's link when somebody comes back."""
 
 from __future__ import annotations
 

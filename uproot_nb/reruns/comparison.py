@@ -1,4 +1,4 @@
-"""Difference: the first thing that came out otherwise, of two logs of the same session."""
+"""Difference: the first difference between two logs of the same session."""
 
 from __future__ import annotations
 
@@ -191,6 +191,6 @@ def _reason(event: Event, recorded: Sequence[Event]) -> str:
     if any(_CHANCE.search(source) for source in sources):
         return (
             "Its code draws numbers or reads the clock without the session (random, time.time, "
-            "uuid …): that may be why. Use rng()."
+            "uuid …): this may be the reason. Use rng()."
         )
     return ""

@@ -1,4 +1,4 @@
-"""EarlierInputs: inputs inferred from logs of versions that did not log each as such."""
+"""EarlierInputs: inputs inferred from logs of versions that did not log all inputs."""
 
 from __future__ import annotations
 

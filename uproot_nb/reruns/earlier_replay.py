@@ -1,4 +1,4 @@
-"""EarlierReplay: a replay of logs of versions that did not log each input as such."""
+"""EarlierReplay: a replay of logs of versions that did not log all inputs."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class Rerun(Recording):
     def differences(self) -> pandas.DataFrame:
         """A row per field whose last value differs: subject, field, recorded, now.
 
-        The first two are texts; the values have the narrowest dtype that holds them all.
+        The first two are texts; the values have the narrowest dtype that fits all of them.
         """
         columns = {"subject": "str", "field": "str", "recorded": "typed", "now": "typed"}
         return table([dict(zip(columns, row, strict=True)) for row in self._rows], columns)
@@ -121,9 +121,9 @@ def rerun(
     a fraction count as equal if they are at most five seconds apart.
 
     Code that uses `random`, `time.time()` or other machines cannot give the same results; `first`
-    names it if it is a page's. The log does not have requests to `api`, nor forms with
-    `stealth_fields` or files and those of earlier versions; the outcome of such forms is taken
-    from the record, as is that of tasks spawned by a cell.
+    says so if it is a page's code. The log does not have requests to `api`, nor forms with
+    `stealth_fields` or files and those of earlier versions; their outcome is taken from the
+    record, as is that of tasks spawned by a cell.
 
     Args:
         log: what `open_log` returned, or a run.
@@ -139,7 +139,7 @@ def rerun(
     events = list(log._log.read(log._session_name))
     opening = next((event for event in events if event.kind == "open"), None)
     if opening is None:
-        raise UprootError(f"Session '{log._session_name}' was never opened, so nothing can rerun.")
+        raise UprootError(f"Session '{log._session_name}' was never opened: nothing to rerun.")
     codec = read_codec()
     opened = codec.decode(opening.value)
     cells = dict(names.get(CELL_TEMPLATES, {}))

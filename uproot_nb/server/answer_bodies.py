@@ -1,4 +1,4 @@
-"""AnswerBody: the body of an answer that the kernel sends part by part."""
+"""AnswerBody: the body of an answer that the kernel sends in parts."""
 
 from __future__ import annotations
 

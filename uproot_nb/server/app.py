@@ -65,7 +65,7 @@ class UprootNB(ExtensionApp):
     )
     base_path = Unicode(
         "",
-        help="""The path below which a proxy passes everything on without removing it, such as
+        help="""The path that a proxy passes on without removing it, such as
         "/study"; by default that of the public URL.""",
     ).tag(config=True)
     mount = Bool(

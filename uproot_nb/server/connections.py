@@ -1,4 +1,4 @@
-"""Connections: how many there may be in all, of strangers, and of one network's strangers.
+"""Connections: how many there may be in all, for strangers, and for one network's strangers.
 
 A connection is fresh until its first request shows whose it is: a player's, by a token, or that of
 a stranger who stays, as in front of a room. Strangers get three quarters of the places, and those

@@ -181,7 +181,7 @@ class AppFileHandler(ParticipantHandler, StaticFileHandler):
             cut_off(self)
 
     def _break_off(self) -> None:
-        """Answer that the file cannot be had now; never send half a file for the whole."""
+        """Answer that the file is not available now; never send half a file as the whole."""
         if self._headers_written:
             cut_off(self)
         else:

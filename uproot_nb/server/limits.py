@@ -1,4 +1,4 @@
-"""Limits: how much browsers may ask of the participant server, and what each network has left."""
+"""Limits: how much browsers may request from the server, and what each network has left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notices: the few pages that the server shows by itself, in the participant's language."""
+"""Notices: the few pages of the server itself, in the participant's language."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NOTICE_TEXTS = {
         "One moment, please",
         "Your answers have not arrived yet. Please go back and send them again.",
     ),
-    "large": ("That was too large", "Please go back and choose smaller files, or fewer."),
+    "large": ("That was too large", "Please go back and choose smaller or fewer files."),
 }
 """The title and the text of each kind of notice, as the catalogues have them in English."""
 

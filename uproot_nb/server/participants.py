@@ -1,4 +1,4 @@
-"""ParticipantServer: the web server that participants' browsers talk to."""
+"""ParticipantServer: the web server for participants' browsers."""
 
 from __future__ import annotations
 

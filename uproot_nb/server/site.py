@@ -144,7 +144,7 @@ def _choice(chosen: str, others: Sequence[str], known: Mapping[str, str]) -> str
     rest = ", ".join(f"{known[name]} ({name})" for name in others)
     return (
         f"Links lead to {known[chosen]} ({chosen}); this machine has other addresses: {rest}. If "
-        "participants come by one of those, give it as public_url, as in "
+        "participants use one of those, set public_url, as in "
         f"public_url='http://{known[others[0]]}:8600/'."
     )
 
@@ -174,8 +174,8 @@ def _below(url: str, root: str) -> str:
         return url
     if path:
         raise ValueError(
-            f"public_url={url!r} has another path than base_path={root!r}: give the path in one of "
-            "them, or the same in both"
+            f"the paths of public_url={url!r} and base_path={root!r} differ: give the path in one "
+            "of them, or the same in both"
         )
     return f"{url.rstrip('/')}{root}/"
 

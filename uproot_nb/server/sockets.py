@@ -487,7 +487,7 @@ def _accident(payload: bytes) -> tuple[str, str] | None:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _shown_method(payload: bytes) -> str:

@@ -557,14 +557,14 @@ class Player(Entity):
 
     @property
     def label(self) -> str | None:
-        """The participant's label; without one None, and "" in apps of the framework."""
+        """The participant's label; None if there is none, "" in apps of the framework."""
         return self._state.label or ("" if self._world.in_app else None)
 
     @property
     def query(self) -> Mapping[str, str]:
         """The parameters of the address with which the participant came; read-only.
 
-        Of a recruiter's, such as MTurk's `assignmentId`, those with which they came back last.
+        A recruiter's parameters, such as MTurk's `assignmentId`, are those of the latest visit.
         """
         return MappingProxyType(self._state.query)
 
@@ -572,8 +572,8 @@ class Player(Entity):
     def payoff(self) -> Any:
         """What the player has earned, in points: a Decimal, whatever number was assigned.
 
-        It calculates with floats as with Decimals. In apps of the framework it is what was
-        assigned. UnknownField if nothing was.
+        It calculates with floats as with Decimals. In apps of the framework it is the assigned
+        value. Raises UnknownField if nothing was assigned.
         """
         value = self.__getattr__(PAYOFF)
         exact = type(value) is Decimal and self._world.has_payoffs
@@ -593,7 +593,7 @@ class Player(Entity):
 
     @property
     def show_page(self) -> int:
-        """The same as `position`, by the framework's name."""
+        """The framework's name of `position`."""
         return self._state.position
 
     @property
@@ -649,7 +649,7 @@ class Player(Entity):
 
     @property
     def ended_as(self) -> str:
-        """How the player's participation ended; "never came", "still in" if it has not.
+        """How the player's participation ended; if it has not, "never came" or "still in".
 
         "done", "declined", "screened", "lobby", "timed out", "dropped out", "full", or the name
         of an exit of yours.

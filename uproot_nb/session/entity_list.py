@@ -153,7 +153,7 @@ class Bunch(Sequence[Member], Generic[Member]):
 
         Raises:
             ValueError: there are not as many values as members; apps of the framework may give
-                more or less, and the rest is left as it is.
+                more or fewer, and the rest is left unchanged.
         """
         dealt = self._dealt(key, values)
         with self._lock():

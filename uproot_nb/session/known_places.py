@@ -1,4 +1,4 @@
-"""KnownPlaces: which place a label or a browser has already."""
+"""KnownPlaces: which place a label or a browser already has."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KINDS = ("join", "arrive", "return")
 class KnownPlaces:
     """Finds the place of somebody who comes back; used under the run's lock.
 
-    A label names a person, but one of a room's own list a seat: it counts in that room alone.
+    A label identifies a person, but one of a room's own list a seat: it counts only there.
     A browser is known by a cookie. The log has only a mark of it, by which nobody can come back.
     """
 
@@ -35,7 +35,7 @@ class KnownPlaces:
 
         Args:
             any_case: also find it in other letters, if only one fits.
-            scope: the room whose own list has the label; "" if the label names a person.
+            scope: the room whose own list has the label; "" if the label identifies a person.
         """
         known = self._labels.get(scope)
         found = known.find(label) if any_case and known is not None else label

@@ -1,4 +1,4 @@
-"""LateAnswers: logs what was entered on a page and arrives when the player has gone on."""
+"""LateAnswers: logs answers that arrive after their player has gone on."""
 
 from __future__ import annotations
 

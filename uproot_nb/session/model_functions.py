@@ -52,7 +52,9 @@ def create_model(session: Session | SessionIdentifier, tag: str | None = None) -
     """
     world = find_world(session)
     if tag is not None and not _is_name(tag):
-        raise UprootError(f"A model cannot have the tag {tag!a}.\nUse a short name, as 'offers'.")
+        raise UprootError(
+            f"A model cannot have the tag {tag!a}.\nUse a short name, such as 'offers'."
+        )
     with world.lock:
         return world.models.create(tag)
 
@@ -75,7 +77,7 @@ def add_entry(
         actor = world.find_player(player)
         if not isinstance(Type, Entry):
             name = getattr(Type, "__name__", repr(Type))
-            raise BadEntry(name, "it is no type of entries.", "Write 'class Offer(Entry): …'.")
+            raise BadEntry(name, "it is not a type of entries.", "Write 'class Offer(Entry): …'.")
         given = {**_filled_in(found, actor, Type, fields), **fields}
         check_fields(Type, given)
         return found._add(Type(**given))
@@ -102,7 +104,7 @@ def get_entries(
 
     Args:
         Type: only entries of this type; by default all. An entry whose class is not defined here
-            comes as a dict.
+            is returned as a dict.
         subset: a slice of them: `slice(-10, None)` gives the last ten.
     """
     found = find_model(model)
@@ -196,12 +198,14 @@ def find_model(model: Any, near: Any = None) -> Model:
     if isinstance(model, Model):
         return model
     if not isinstance(model, ModelIdentifier):
-        raise UnknownModel(model, "that is no model.", "Give what create_model(session) returned.")
+        raise UnknownModel(
+            model, "that is not a model.", "Give what create_model(session) returned."
+        )
     world = world_of(near) if isinstance(near, Entity) else world_here()
     if world is None:
         raise UnknownModel(
             model,
-            "an identifier does not say which run is meant, outside hooks and live methods.",
+            "outside hooks and live methods, an identifier does not say which run it belongs to.",
             "Give the model itself, for example run.session.offers.",
         )
     found = world.models.get(model.name) if model.session == world.name else None

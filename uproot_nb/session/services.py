@@ -1,4 +1,4 @@
-"""Services: what authors' functions use of the code that serves their session."""
+"""Services: the parts of the serving code that authors' functions use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strangers: match players anew in each round, with or without meeting again."""
+"""Strangers: match players again in each round, with or without repeated meetings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_SEARCHED = 200
 
 
 def strangers(players: Iterable[Player], size: int = 2) -> Groups:
-    """Match players at random, whoever has met before: *random strangers*.
+    """Match players at random, whether or not they have met: *random strangers*.
 
         def match(page, waiting):
             return strangers(waiting, 2) if len(waiting) == 8 else []
@@ -34,12 +34,12 @@ def strangers(players: Iterable[Player], size: int = 2) -> Groups:
         create_groups(run.session, strangers(run.players, 4), overwrite=True)   # in a cell
 
     Players who are left over are in no group. The draw follows from the session's seed and from
-    how many groups there have been, so that each round has another one. "Strangers" as opposed to
+    how many groups there have been, so that each round has a new one. "Strangers" as opposed to
     "partners", who stay together, are those of Andreoni (1988), Why free ride?, Journal of Public
     Economics 37, 291-304.
 
     Raises:
-        UprootError: *size* is no number of players.
+        UprootError: *size* is not a number of players.
     """
     everybody = _players(players, size)
     if not everybody:
@@ -54,7 +54,7 @@ def perfect_strangers(players: Iterable[Player], size: int = 2, *, rounds: int =
         def match(page, waiting):
             return perfect_strangers(waiting, 2) if len(waiting) == 8 else []
 
-    Whom a player has met follows from all groups of the session so far. Everybody is in a group:
+    All groups of the session so far count as meetings. Everybody is in a group:
     the number of players is a multiple of *size*. The same n players can be matched in pairs for
     n - 1 rounds, and n = k * m players in groups of k for m rounds if no prime factor of m is less
     than k: by the rotation of Kamecke (1997), Rotations: Matching schemes that efficiently preserve
@@ -62,10 +62,10 @@ def perfect_strangers(players: Iterable[Player], size: int = 2, *, rounds: int =
     As long as these players have been matched in this way only, that many rounds are certain.
 
     Beyond that, groups of up to 200 players are searched for, in orders that follow from the seed,
-    as does who is who in the rotation. A search is bounded by steps, not by time, so a rerun finds
-    the same, and takes some hundredths of a second at most. So it may end without a matching where
-    there is one; the error says which. What a search reaches differs by a round or so from seed to
-    seed:
+    as does who is who in the rotation. A search is bounded by steps, not by time, so that a
+    rerun finds the same; it takes a few hundredths of a second at most. So it may miss a
+    matching that exists; the error says which. The number of rounds differs by one or so from
+    seed to seed:
 
         12 in threes: 3 rounds    16 in fours: 3 rounds    36 in fours: 7 rounds
         18 in threes: 6 rounds    24 in fours: 4 rounds    48 in fours: 10 rounds

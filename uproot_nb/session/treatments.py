@@ -53,10 +53,11 @@ def balanced(
             player.price = balanced(player.session, {5: 2, 10: 1}, key="price")
 
     Each block has every arm once (or as often as its weight) in random order; a new one begins when
-    it is used up. What is left of it is in the log, so that a restart goes on with it. Its order
+    it is used up. The rest of it is in the log, so that it continues after a restart. Its order
     follows from the session's seed.
 
-    With *count* the arm is drawn that has the fewest for its weight, among those that are not full:
+    With *count* the player gets the arm with the fewest players for its weight, among those that
+    are not full:
 
         def arrived(player):
             try:
@@ -66,26 +67,26 @@ def balanced(
             except ArmsFull:
                 leave(player, "full")
 
-    A player who has an arm keeps it, however often this runs. A group has one arm, and counts once.
+    A player who has an arm keeps it, however often this runs. A group has one arm and counts once.
 
     Args:
-        of: the session, or a group for balance within it; a player stands for the session. Several
+        of: the session, or a group for balance within it; a player means the session. Several
             players get a list with one value each, fit for `players.assign("role", …)`.
         values: the arms, or a dict of arm and weight.
-        key: tells apart what is drawn independently; the field `balanced_<key>` keeps the block.
+        key: distinguishes independent draws; the field `balanced_<key>` stores the block.
         within: balance separately within each of these, such as `within=player.gender`.
         block: draws in a block, a multiple of the weights' sum, which is the default. Longer blocks
             are harder to guess, and less strictly balanced.
         rng: decides instead of the session's seed.
-        count: "arrived" counts all who were given the arm; "completed" those who have finished or
-            may still, and not those who have left by another exit or count as dropouts by hand.
-            Neither counts a place that was freed.
-        cap: how many an arm takes at most, as a dict or one number for each; it is never exceeded.
-        across: counts the draws of that key in all sessions of the database, also of those that
-            other kernels serve now.
+        count: "arrived" counts all who were given the arm; "completed" counts those who have
+            finished or still may, without those who have left by another exit or were marked as
+            dropouts. Neither counts a place that was freed.
+        cap: the largest number of players in an arm, as a dict or one number; it is never exceeded.
+        across: counts the draws of that key in all sessions of the database, including those
+            that other kernels serve now.
 
-    With *across*, a hook begins again after what it has done is undone, if another program is
-    writing to the file at that moment. After two seconds it fails.
+    With *across*, if another program is writing to the file at that moment, a hook's changes are
+    undone and it begins again. After two seconds it fails.
 
     Raises:
         LogBusy: with *across*, another program has locked the file.
@@ -111,7 +112,7 @@ def _counted(
     if counting not in ("arrived", "completed") or block is not None:
         raise UprootError(
             f'balanced(count={counting!r}, block={block!r}): count is "arrived" or '
-            '"completed", and goes without a block.\nLeave one of them out.'
+            '"completed", and excludes block=.\nLeave one of them out.'
         )
     arms, several = _arms(values), not isinstance(of, (Session, Group, Player))
     those: list[Player | Group] = [*_players(of)] if several else [_meant(of)]
@@ -156,8 +157,8 @@ def _meant(of: Session | Group | Player) -> Player | Group:
     name = world.lock.cause.actor if world.lock.cause else ""
     if name not in world.state.players:
         raise UprootError(
-            "balanced(session, count=…) was called for no player.\n"
-            "Say who is given the arm: balanced(player, …), or a group."
+            "balanced(session, count=…) was called without a player.\n"
+            "Pass the player or group that gets the arm: balanced(player, …)."
         )
     return world.player(name)
 
@@ -175,7 +176,7 @@ def _with_caps(arms: list[tuple[Any, int]], texts: list[str], cap: Caps) -> list
         is_whole = isinstance(most, int) and not isinstance(most, bool) and most >= 0
         if most is not None and not is_whole:
             raise UprootError(
-                f"balanced(): the cap of {arm!r} is {most!r}, which is no whole number from 0.\n"
+                f"balanced(): the cap of {arm!r} is {most!r}, which is not a whole number from 0.\n"
                 'Write cap={"control": 50}.'
             )
     return [
@@ -252,7 +253,7 @@ def _arms(values: Any) -> list[tuple[Any, int]]:
     for arm, weight in arms:
         if isinstance(weight, bool) or not isinstance(weight, int) or weight < 1:
             raise UprootError(
-                f"balanced(): the weight of {arm!r} is {weight!r}, which is no whole number from 1."
+                f"balanced(): the weight of {arm!r} is {weight!r}, not a whole number from 1."
                 '\nFor twice as many in A as in B, write {"A": 2, "B": 1}.'
             )
     return arms

@@ -120,7 +120,7 @@ def _text_key(key: Any) -> Any:
     if isinstance(key, datetime):
         return key.isoformat()  # pandas has datetimes of its own
     if isinstance(key, tuple):
-        raise Unsendable(key, "as a dict's key; make text of it first")
+        raise Unsendable(key, "as a dict's key; convert it to text first")
     return key
 
 

@@ -398,7 +398,7 @@ def find_world(session: Any) -> World:
     world = world_here()
     if isinstance(session, SessionIdentifier) and world and world.name == session.session:
         return world
-    raise UprootError(f"{session!r} is no session.\nGive player.session, or run.session.")
+    raise UprootError(f"{session!r} is not a session.\nGive player.session, or run.session.")
 
 
 async def _nothing_to_wait_for(number: int) -> None:

@@ -466,10 +466,10 @@
             const further = (side, amounts) => (!call && left(side, amounts)?.length > 1 ? list(amounts.slice(1)) : null);
             const rows = [
                 [words[call ? "Your units are worth" : "Next unit is worth"], induced && this.snapshot.sides.includes("buy") ? worth : null],
-                [words["Further units are worth"], further("buy", values)],
+                [words["Your other units are worth"], further("buy", values)],
                 [words["Units left to buy"], count("buy", values)],
                 [words[call ? "Your units cost" : "Next unit costs"], induced && this.snapshot.sides.includes("sell") ? price : null],
-                [words["Further units cost"], further("sell", costs)],
+                [words["Your other units cost"], further("sell", costs)],
                 [words["Units left to sell"], count("sell", costs)],
                 [words["An order stays for (seconds)"], this.snapshot.good_for],
                 ...this.charges(),

@@ -70,7 +70,7 @@
         const prices = mine.map(([at]) => at), first = side === "buy" ? Math.min(...prices) : Math.max(...prices);
         const ahead = levels[OTHER[side]].filter(([at]) => crosses(side, first, at));
         const others = units(ahead) - units(mine.filter(([at]) => at === first));
-        return data.call || quantity > others ? ["self_trade", "You would trade with yourself."] : null;
+        return data.call || quantity > others ? ["self_trade", "You cannot trade with yourself."] : null;
     }
 
     /* The standing units that the order would take from others, best first, as [price, units]. */
@@ -104,7 +104,7 @@
         const { data, mine } = market, { side, price, terms } = order;
         if (data.max_orders === null || price === null || terms || replaced(market, order).length || matched(market, order).length) return null;
         const standing = mine.orders.filter((row) => row[1] === side).length;
-        return standing >= data.max_orders ? ["too_many_orders", "You have as many orders of this kind as you may have: {count}.", { count: data.max_orders }] : null;
+        return standing >= data.max_orders ? ["too_many_orders", "You have reached the limit for orders of this kind: {count}.", { count: data.max_orders }] : null;
     }
 
     /* The least that a purchase can cost is reserved; where there are taxes or fees, only the server knows. */

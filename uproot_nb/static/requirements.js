@@ -31,7 +31,7 @@
         else if (needs.pointer === "fine" && !has.has_mouse) words.push(text("Please use a mouse or a touchpad for this page."));
         else if (needs.fullscreen && !has.has_fullscreen) words.push(text("This browser cannot show pages in full screen. Please use another one."));
         else if (has.width < (needs.min_width || 0) || has.height < (needs.min_height || 0)) words.push(text("Please make this window larger."));
-        if (words.length) words.push(text("The page continues automatically as soon as this is so."));
+        if (words.length) words.push(text("The page continues automatically once this is done."));
         return words;
     }
 
@@ -85,7 +85,7 @@
 
     function show() {
         const words = [begun ? text("Please return to full screen to go on.") : text("This page is shown in full screen.")];
-        if (typeof boot.timeout === "number" && begun) words.push(text("The time goes on meanwhile."));
+        if (typeof boot.timeout === "number" && begun) words.push(text("Your time is still running."));
         const button = build("button", { type: "button", class: "btn btn-primary" }, text("Show in full screen"));
         button.addEventListener("click", () => attempt(() => document.documentElement.requestFullscreen().catch(() => {})));
         const [first, ...others] = words;

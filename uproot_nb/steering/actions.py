@@ -1,4 +1,4 @@
-"""Actions: carries out what stewards ask for, in monitors, by the REST API and from elsewhere."""
+"""Actions: carries out stewards' requests from monitors, the REST API and attached notebooks."""
 
 from __future__ import annotations
 

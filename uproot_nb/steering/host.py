@@ -1,4 +1,4 @@
-"""Host: what steering uses of a run beside its runtime."""
+"""Host: the parts of a run that steering uses beside its runtime."""
 
 from __future__ import annotations
 

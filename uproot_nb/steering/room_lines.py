@@ -1,4 +1,4 @@
-"""room_lines: a session's rooms, for whoever watches it."""
+"""room_lines: a session's rooms, for monitors and the REST API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""treatment_of: the treatment that a player has, wherever the experiment has put it."""
+"""treatment_of: a player's treatment, from the player's or the group's field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Withheld: what viewers do not get of a session that they look at."""
+"""Withheld: what viewers of a session do not get."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WithheldLabels: labels by which a viewer could go on in a participant's place."""
+"""WithheldLabels: labels with which a viewer could continue in a participant's place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BankAccount: to whom and where money goes; checked, and in no log."""
+"""BankAccount: the recipient and account of a transfer; checked, and never logged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""New files: written whole or not at all, and never over another by accident."""
+"""New files: written completely or not at all, and never over another by accident."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PaymentFile: a file with which those who are not paid yet are paid."""
+"""PaymentFile: a file that pays the players who are not paid yet."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ __all__ = ["PaymentFile", "write_payment_file"]
 
 @dataclass(frozen=True)
 class PaymentFile:
-    """A payment file that was written: where, for whom, and how much it is together.
+    """A payment file: its path, its players, and its total.
 
-    `run.mark_paid(file)` marks those who are in it, with its amounts, whatever has changed since.
-    It is a path, too (`open(file)`, `Path(file)`), and yields the players' names.
+    `run.mark_paid(file)` marks its players as paid, with its amounts, whatever has changed
+    since. It works as a path, too (`open(file)`, `Path(file)`), and yields the players' names.
     """
 
     path: Path
@@ -150,8 +150,8 @@ def _fees_in_file(fee: bool | Collection[str], rule: Payment) -> set[str]:
     unknown = sorted(named - set(rule.fees))
     if unknown:
         raise UprootError(
-            f"fee={fee!r}: nobody is paid who ended as {few(unknown)}.\n"
-            f"The payment rule has fees of {few(sorted(rule.fees))}."
+            f"fee={fee!r}: nobody who ended as {few(unknown)} has a fee.\n"
+            f"The payment rule has fees for {few(sorted(rule.fees))}."
         )
     return named
 
@@ -193,7 +193,7 @@ def _check_rest(shown: Sequence[PaymentLine], settled: Sequence[str]) -> None:
     """Say whom a file leaves out because nothing is due; raises if nobody is left."""
     if settled and not shown:
         raise UprootError(
-            f"There is nothing to pay by this file: 0.00 are due to {few(settled)}.\n"
+            f"There is nothing to pay with this file: 0.00 are due to {few(settled)}.\n"
             "No file was written. Mark them with run.mark_paid([…])."
         )
     if settled:
@@ -206,8 +206,8 @@ def _check_rest(shown: Sequence[PaymentLine], settled: Sequence[str]) -> None:
 def _nobody(wanted: Sequence[PaymentLine]) -> str:
     if not wanted:
         return (
-            "There is nobody to pay: everybody is left out, as bots and freed places are.\n"
-            "To pay them all the same, name them with players=."
+            "There is nobody to pay: all are bots or freed places, which are left out.\n"
+            "To pay them even so, name them with players=."
         )
     paid = sum(line.paid for line in wanted)
     return (
@@ -223,7 +223,7 @@ def _paid_again(due: Sequence[PaymentLine]) -> str:
         return ""
     return (
         f"{len(paid)} of {len(due)} in this file are marked as paid: {', '.join(paid[:10])}.\n"
-        "Pay nobody twice by it."
+        "Take care not to pay anybody twice."
     )
 
 

@@ -93,9 +93,9 @@ def still_in(lines: Iterable[PaymentLine]) -> str:
     """Return a sentence about who has a payoff and has not reached the end; "" if nobody."""
     names = [line.called for line in lines if line.waits_for_its_end]
     return (
-        f"Still in, with a payoff, and not to be paid: {few(names)}.\n"
-        "Whoever closes the last page without its button never reaches the end. Move them there: "
-        "run.move_to_end(player); or pay them by Payment(pay_for=…)."
+        f"Still in, with a payoff, and not paid: {few(names)}.\n"
+        "A player who closes the last page without pressing its button never reaches the end. "
+        "Move them there with run.move_to_end(player), or pay them with Payment(pay_for=…)."
         if names
         else ""
     )
@@ -104,9 +104,7 @@ def still_in(lines: Iterable[PaymentLine]) -> str:
 def left_out(lines: Iterable[PaymentLine]) -> str:
     """Return a sentence about who is paid only if named; "" if nobody."""
     named = _named(lines, lambda line: line.exception)
-    return (
-        f"Left out: {named}.\nTo pay them all the same, name them with players=." if named else ""
-    )
+    return f"Left out: {named}.\nTo pay them even so, name them with players=." if named else ""
 
 
 def few(names: Sequence[str]) -> str:

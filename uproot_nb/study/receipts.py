@@ -1,4 +1,4 @@
-"""Receipts: one page for each who is paid, with a line to sign, and a sheet with the total."""
+"""Receipts: one page for each paid player, with a line to sign, and a sheet with the total."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recording: a session in a database that is only read."""
+"""Recording: a session in a database, for reading only."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["Recording", "open_log"]
 
 
 class Recording(StudyTables):
-    """A session in a database that is only read: `open_log("uproot_nb.sqlite3", "market")`.
+    """A session in a database, for reading only: `open_log("uproot_nb.sqlite3", "market")`.
 
-    It has every table of a Run. The session may be running meanwhile, in another process.
+    It has every table of a Run. The session may be running in another process.
     """
 
     def __init__(self, log: EventLog, session: str) -> None:
@@ -29,23 +29,23 @@ class Recording(StudyTables):
         self.path = log.path
 
     def erase(self, player: str) -> str:
-        """Erase everything that a person has left, for good, and return the place's name.
+        """Erase a person's data for good, and return the place's name.
 
             open_log("uproot_nb.sqlite3", "market").erase("PC-04")
 
-        What goes and what remains is as of `run.erase`.
+        It erases the same data as `run.erase`.
 
         Args:
             player: the player's name, or the label.
 
         Raises:
-            SessionTaken: somebody serves the session; erase there.
-            UnknownPlayer: there is nobody of that name or label.
-            UnfinishedErasure: somebody reads the file just now; erase again.
+            SessionTaken: another kernel serves the session; erase there.
+            UnknownPlayer: nobody has that name or label.
+            UnfinishedErasure: another program is reading the file; erase again.
         """
         if isinstance(self._log, MemoryLog):
             raise UprootError(
-                f"{self.path} is no database of uproot_nb, so nobody can be erased from it.\n"
+                f"{self.path} is not a database of uproot_nb, so nobody can be erased from it.\n"
                 "Erase in the file that the session was recorded in."
             )
         name = erase_from_file(self._log.place, self.name, player)
@@ -77,11 +77,11 @@ def open_log(path: str | Path, name: str | None = None) -> Recording:
     too, and has the same tables; it is not changed.
 
     Args:
-        name: which session; not needed where there is only one.
+        name: which session; not needed if there is only one.
 
     Raises:
         UprootError: there is no such session, or there are several and none is named.
-        NotALog: the file is no database of ours or uproot's, or of another version.
+        NotALog: the file is not a database of uproot_nb or uproot, or is from another version.
         CorruptLog: it is damaged.
         FileNotFoundError: there is no such file.
     """

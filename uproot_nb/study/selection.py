@@ -1,4 +1,4 @@
-"""Selection: whom a payment file or receipt is for."""
+"""Selection: the players of a payment file or of receipts."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def _check_currency(lines: Sequence[PaymentLine]) -> None:
     if foreign:
         raise UprootError(
             f"SEPA transfers are in EUR, and the amounts are in {', '.join(foreign)}.\n"
-            'Write Payment(currency="EUR", …), or pay by other means.'
+            'Write Payment(currency="EUR", …), or pay in another way.'
         )
 
 
@@ -78,9 +78,9 @@ def _day(on: object, today: dt.date) -> dt.date:
     if day is None:
         return today
     if not isinstance(day, dt.date):
-        raise UprootError(f'on={on!r:.60} is no day.\nWrite on="{today}", or a date.')
+        raise UprootError(f'on={on!r:.60} is not a day.\nWrite on="{today}", or a date.')
     if day < today:
-        raise UprootError(f"on={day} is past: today is {today}.\nName a day that is to come.")
+        raise UprootError(f"on={day} is past: today is {today}.\nName a future day.")
     return day
 
 

@@ -1,4 +1,4 @@
-"""Site files: what Prolific, Mechanical Turk and spreadsheets take."""
+"""Site files: files for Prolific, Mechanical Turk and spreadsheets."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _assignments(lines: Sequence[PaymentLine]) -> list[tuple[PaymentLine, str, s
     wrong = [line.player for line, _, one in found if not _ASSIGNMENT.fullmatch(one)]
     if wrong:
         raise UprootError(
-            f"No assignment of Mechanical Turk is known of {few(wrong)}.\n"
+            f"There is no assignment of Mechanical Turk for {few(wrong)}.\n"
             "It comes as assignmentId with the link of the HIT. Name only the others with players="
             "; these you can pay on the site."
         )
@@ -116,7 +116,7 @@ def _labels(lines: Sequence[PaymentLine], pattern: re.Pattern[str], what: str) -
     if wrong:
         raise UprootError(
             f"The label is not {what}: {few(wrong)}.\n"
-            "Leave them out with players=, and pay them by other means."
+            "Leave them out with players=, and pay them in another way."
         )
     return labels
 
@@ -146,7 +146,7 @@ def check_labels(
         raise UprootError(
             f"Several players have the same label, and one person would be paid twice: "
             f"{few(twice)}.\nIf only one place counts, free the other: run.free(player). If the "
-            "person is to be paid for each, pass repeated=True. If that was done by other means, "
+            "person is to be paid for each, pass repeated=True. If that was done in another way, "
             "write run.mark_paid(player)."
         )
 

@@ -32,10 +32,11 @@ class StudyTables(Tables):
 
     @property
     def payment(self) -> Payment | None:
-        """How points and fees become money; None if the experiment has not said.
+        """The payment rule: how points and fees become money; None if there is none.
 
-        It is what `payment = Payment(…)` in the notebook was when `serve` ran last. Another can be
-        set here: `run.payment = Payment(…)` is logged, of a database that is only read it is not.
+        It is what `payment = Payment(…)` in the notebook was when `serve` ran last. You can set
+        another one: `run.payment = Payment(…)` is logged, except in a database that is open for
+        reading only.
         """
         with self._lock_state():
             logged = self._now().payment
@@ -45,7 +46,8 @@ class StudyTables(Tables):
     def payment(self, rule: Payment) -> None:
         if not isinstance(rule, Payment):
             raise UprootError(
-                f'{rule!r} is no payment rule.\nWrite Payment(currency="EUR", fee=5), for example.'
+                f"{rule!r} is not a payment rule.\n"
+                'Write Payment(currency="EUR", fee=5), for example.'
             )
         self._note_rule(rule)
 
@@ -56,8 +58,8 @@ class StudyTables(Tables):
     def funnel(self) -> pandas.DataFrame:
         """A row per treatment, and one for all: how many came how far, and how they ended.
 
-        The treatment is the field `treatment` of players or their groups; `funnel_by("arm")` goes
-        by another. Columns (int64): `places`, and how many of them `came`, `consented`, were
+        The treatment is the field `treatment` of players or their groups; `funnel_by("arm")`
+        uses another. Columns (int64): `places`, and how many of them `came`, `consented`, were
         `grouped`, have `finished` and are not freed, and were `freed`; then one for each of
         `ended_as`, which add up to `places`.
         """
@@ -73,12 +75,12 @@ class StudyTables(Tables):
         """A row per player: what each is paid, by the rule in `payment`.
 
         Columns: `player` and `label`; `ended_as`; `points` (the payoff), `fee` and `amount`, which
-        are Decimals, so that sums are exact, or None; `paid` (bool); and `note`, what is special,
-        as that a bot has played. Who gets nothing by the rule, and whose place was freed, has no
-        fee and no amount. Of those who are paid, `amount` is what they were paid.
+        are Decimals, so that sums are exact, or None; `paid` (bool); and `note`, such as that a
+        bot has played. Players who get nothing by the rule, or whose place was freed, have no
+        fee and no amount. For players who are paid, `amount` is what they were paid.
 
-        There is a warning of negative payoffs, of those who have finished without one, and of
-        those who have one and are still in.
+        It warns about negative payoffs, players who have finished without a payoff, and players
+        who have one and are still in.
 
         Raises:
             UprootError: there is no payment rule.
@@ -119,22 +121,22 @@ class StudyTables(Tables):
         text: str = "",
         on: dt.date | str | None = None,
     ) -> PaymentFile:
-        """Write the file with which a site or bank pays those who are not paid yet.
+        """Write the file with which a site or bank pays the players who are not paid yet.
 
             bonuses = run.payment_file("prolific", "bonuses.csv")
             bonuses.total                    # upload the file, and look whether the site agrees
             run.mark_paid(bonuses)
 
-        The same file written again is the same; one with other content is not overwritten.
+        Writing the same file again changes nothing; a file with other content is not overwritten.
 
         Args:
             site: "prolific", "mturk", "sepa" or "csv"; "prolific approvals" and "mturk approvals"
                 list those whose submissions are complete.
-            players: only these, by name or as players; by default everybody who is to be paid,
+            players: only these, by name or as players; by default everybody who should be paid,
                 except bots and those whose places were freed.
-            again: also those who are marked as paid; there is a warning.
-            repeated: also places whose label another place has that was paid, or may be: somebody
-                took part several times, and is paid for each; there is a warning.
+            again: also those who are marked as paid; with a warning.
+            repeated: also places that share their label with another place that was paid, or may
+                be: somebody took part several times, and is paid for each; with a warning.
             fee: False leaves out the fee of those who have finished, which the site pays as its
                 reward; a set such as {"lobby"} says whose fees are in the file.
             overwrite: replace a file of that name.
@@ -145,7 +147,8 @@ class StudyTables(Tables):
             on: for "sepa": the day of the transfer, a date or "2026-12-01"; by default today.
 
         Raises:
-            UprootError: somebody cannot be paid so; names them and the remedy. Nothing is written.
+            UprootError: somebody cannot be paid this way; the message names them and the remedy.
+                Nothing is written.
         """
         return write_payment_file(
             self._payment_lines(), self._session_name, site, path, players=players, again=again,
@@ -171,11 +174,11 @@ class StudyTables(Tables):
         Args:
             players: only these; by default everybody who has an amount, paid or not.
             language: of the receipts, such as "de"; by default that of `serve`, or English.
-            title: stands at the top; by default the session's name.
+            title: the heading; by default the session's name.
             overwrite: replace a file of that name.
 
         Raises:
-            UprootError: somebody is to be paid and has no amount; or nobody is to be paid.
+            UprootError: somebody who should be paid has no amount; or nobody should be paid.
         """
         return write_receipts(
             self._payment_lines(), self._session_name, path, players=players,

@@ -15,7 +15,7 @@ TOO_SHORT = "This text is too short."
 TOO_LONG = "This text is too long."
 DATE = "Please enter a date."
 OPTION = "Please choose one of the options."
-NO_FIT = "This value does not fit."
+NO_FIT = "This value is not possible here."
 
 ARGUMENT_TEXTS = (
     MISSING, TOO_MANY, WHOLE_NUMBER, NUMBER, TOO_SMALL, TOO_LARGE, TEXT, TOO_SHORT, TOO_LONG, DATE,

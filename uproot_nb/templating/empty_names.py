@@ -1,4 +1,4 @@
-"""Empty names: names that a template uses and nobody has defined, shown as nothing and noted."""
+"""Empty names: undefined names in a template, shown as nothing and noted."""
 
 from __future__ import annotations
 

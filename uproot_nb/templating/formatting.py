@@ -12,7 +12,7 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def to(value: float | Decimal, places: int = 2) -> str:
-    """Format a number with so many decimals: `{{ player.payoff | to(2) }}` gives 3.50.
+    """Format a number with this many decimals: `{{ player.payoff | to(2) }}` gives 3.50.
 
     It is rounded half up by the digits that people see, as on paper: 1.005 is 1.01.
     """
@@ -42,10 +42,10 @@ def fmtnum(
 
 
 def amount(value: Any) -> Decimal:
-    """Return a number as people see it: the float 1.005 as exactly that.
+    """Return a number as it prints: the float 1.005 as exactly that.
 
     Raises:
-        TypeError: it is no number.
+        TypeError: it is not a number.
     """
     if isinstance(value, (Decimal, int)):
         return Decimal(value)
@@ -58,7 +58,7 @@ def amount(value: Any) -> Decimal:
         return Decimal(str(float(value)))  # a fraction
     except (TypeError, ValueError):
         raise TypeError(
-            f"{value!r} cannot be shown as an amount, because it is no number.\n"
+            f"{value!r} cannot be shown as an amount, because it is not a number.\n"
             "Give a number, or show the value without 'fmtnum' and 'to'."
         ) from None
 

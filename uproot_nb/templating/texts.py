@@ -10,7 +10,7 @@ __all__ = [
 ]  # fmt: skip
 
 CALM = "Something went wrong. Please try again, or tell the person who runs this study."
-NO_SUCH_ACTION = "This page has no such action."
+NO_SUCH_ACTION = "This action is not available on this page."
 LEFT = "You have left this page."
 NOT_KEPT = "This did not go through. Please try again."
 INTERRUPTED = "This was interrupted. Please check whether it has taken effect."
@@ -72,11 +72,11 @@ REQUIREMENT_TEXTS = (
     "Please make this window larger.",
     "Please use a mouse or a touchpad for this page.",
     "This browser cannot show pages in full screen. Please use another one.",
-    "The page continues automatically as soon as this is so.",
+    "The page continues automatically once this is done.",
     "This page is shown in full screen.",
     "Show in full screen",
     "Please return to full screen to go on.",
-    "The time goes on meanwhile.",
+    "Your time is still running.",
 )
 """The texts of `static/requirements.js`, for pages that require something of the browser."""
 
@@ -104,7 +104,7 @@ TEMPLATE_TEXTS = (
     "Copy",
     "Copied.",
     "Please copy the code by hand.",
-    "The next page opens by itself in {count} s.",
+    "The next page opens automatically in {count} s.",
     "This page stays open.",
     "Stay on this page",
     "Something went wrong",
@@ -122,7 +122,7 @@ TEMPLATE_TEXTS = (
     "You have waited for a long time. You may leave now.",
     "Leave the study",
     "Welcome",
-    "Thank you for taking part in this study. It begins as soon as you are ready.",
+    "Thank you for taking part in this study. Please start when you are ready.",
     "Start",
     "Please check your answers and send them again.",
     "Market",

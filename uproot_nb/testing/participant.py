@@ -78,8 +78,8 @@ class Participant:
         assert bob.push("Contribution").data == 5
         bob.assert_on(Results)
 
-    Each step returns when everything that it causes has happened, but for what takes time:
-    `session.advance(seconds)` lets that pass.
+    Each step returns when everything that it causes has happened, except for what takes time:
+    `session.advance(seconds)` lets time pass.
     """
 
     def __init__(self, session: Stage, link: str, player: Player) -> None:
@@ -118,7 +118,7 @@ class Participant:
     def is_attentive(self) -> bool:
         """Whether the participant answers "Are you still there?" on wait pages.
 
-        Set it to False for somebody who looks away, and to True again to let them answer.
+        Set it to False for a participant who looks away, and to True again to let them answer.
         """
         return self._is_attentive
 
@@ -140,14 +140,14 @@ class Participant:
 
     @property
     def text(self) -> str:
-        """What is to be read on the page as it was loaded: its main part, without markup."""
+        """The text of the page as it was loaded: its main part, without markup."""
         reader = _TextReader()
         reader.feed(self.html[max(0, self.html.find("<main")) :].partition("</main>")[0])
         return " ".join("".join(reader.parts).split())
 
     @property
     def html(self) -> str:
-        """The page as it was loaded; what its script changes later is not in it."""
+        """The page's HTML as it was loaded, without later changes by its script."""
         return self._client.html
 
     @property
@@ -167,7 +167,7 @@ class Participant:
 
     @property
     def messages(self) -> list[str]:
-        """What the researcher has written by `run.message`."""
+        """What the researcher has written with `run.message`."""
         return self._client.messages
 
     @property
@@ -188,10 +188,10 @@ class Participant:
     # ---- what the participant does ----
 
     def submit(self, /, **answers: Any) -> str:
-        """Answer the page's questions and press Next; return the name of the page that follows.
+        """Answer the page's questions and press Next; return the next page's name.
 
-        What is not given is sent as the page shows it. True and False are for boxes, a list for
-        several boxes, a `pathlib.Path` for a file, None for no answer.
+        Questions that you leave out are sent as the page shows them. Use True and False for
+        boxes, a list for several boxes, a `pathlib.Path` for a file, None for no answer.
 
         Raises:
             FormRefused: the page came back; `.errors` are the sentences by field.
@@ -220,15 +220,15 @@ class Participant:
         return self._do(f"the answer to {method}()", self._client.call(method, *args, **kwargs))
 
     def push(self, event: str | None = None, *, within: float = 0.0) -> Note:
-        """Return the page's next push that was not read yet, or the next of that name.
+        """Return the page's next unread push, or the next one of that name.
 
         A push has `.event` and `.data`. Pushes of earlier pages are gone.
 
         Args:
-            within: seconds of the test's clock that may pass until it comes.
+            within: how many seconds of the test's clock may pass until it comes.
 
         Raises:
-            AssertionError: it did not come; says which others did.
+            AssertionError: it did not come; the message names those that did.
         """
         what = "a push" if event is None else f"the push {event!r}"
         try:
@@ -241,7 +241,7 @@ class Participant:
 
     @property
     def pushes(self) -> list[Note]:
-        """The page's pushes that were not read yet, oldest first; they stay unread."""
+        """The page's unread pushes, oldest first; they stay unread."""
         return self._client.unread
 
     def play(self, bot: Bot, *, within: float = 3600.0) -> None:
@@ -261,7 +261,7 @@ class Participant:
             )
 
     def assert_reads(self, text: str) -> None:
-        """Fail unless the page as it was loaded has *text* in it; spaces and lines count alike."""
+        """Fail unless the page as it was loaded contains *text*; line breaks count as spaces."""
         if " ".join(text.split()) not in self.text:
             raise AssertionError(
                 f"{self.player.name} does not read {text!r} on {self.page or 'the last page'}.\n"

@@ -76,16 +76,17 @@ def served(
 
     Args:
         experiment: page classes or another page order; a module that defines `page_order`; or an
-            app's folder. What a module defines beside its pages (`new_session`, `new_player`, `C`
-            …) is picked up; of page classes, from the module in which the first one is defined.
+            app's folder. What a module defines beside its pages (`new_session`, `new_player`,
+            `C` …) is used, too; for page classes, that of the module which defines the first
+            one.
         players: how many participants there are.
-        arrive: whether all open the first page at once, in order; else `participant.arrive()`.
+        arrive: whether all open the first page at once, in order; else call `participant.arrive()`.
         names: more names of the experiment, such as `{"new_player": new_player}`.
         name: the session's name.
         db: a database file, which another `served` may go on with; by default nothing is stored.
         now: the time at which the test begins, in Unix seconds; by default the machine's.
         settings: as for `serve`.
-        seed: as for `serve`; without a change every run of the test draws the same.
+        seed: as for `serve`; by default every run of the test draws the same.
         language: as for `serve`.
         effects: whether `append_to_csv` and `after_commit` do anything.
 
@@ -112,7 +113,7 @@ class Served:
         with served([Decide, Thanks], players=3) as session:
             ann, bob, eve = session
             session.advance(60)          # a minute goes by, at once
-            session.run.pause()          # all that a researcher can do
+            session.run.pause()          # everything that a researcher can do
             session.run.session.pot      # the data
 
     Time stands still until `advance`, or while a participant waits for an answer.
@@ -157,7 +158,7 @@ class Served:
         return len(self.participants)
 
     def join(self) -> Participant:
-        """Let one more person come by the join link, and return the participant."""
+        """Let one more person join by the join link, and return the participant."""
         known = {participant.player.name for participant in self.participants}
         answer = self.do("a place", self.server.ask(self.run.join_link, (b"", "")), 60.0)
         place = answer.headers.get("Location", "")
@@ -178,7 +179,7 @@ class Served:
         """Let a bot play for every participant at the same time: any `async def bot(client)`.
 
         Raises:
-            AssertionError: they were not at the end within so many seconds of the test's clock.
+            AssertionError: they did not reach the end within *within* seconds of the test's clock.
         """
         bots = (participant._played(bot) for participant in self.participants)
         try:
@@ -203,14 +204,14 @@ class Served:
         self._refuse_failures()
 
     def settle(self) -> None:
-        """Return when everything that was caused so far has happened, as by a cell's changes."""
+        """Return when everything caused so far, for example by a cell's changes, has happened."""
         self.advance(0.0)
 
     def do(self, what: str, coroutine: Coroutine[Any, Any, T], within: float) -> T:
         """Run a coroutine on the run's loop; time passes until it is done.
 
         Raises:
-            TimeoutError: it was not within so many seconds.
+            TimeoutError: it did not end in time.
             ExperimentFailed: the experiment's code has raised.
         """
         self.run._runtime.world.journal.commit()  # what the test itself has changed
@@ -234,7 +235,7 @@ class Served:
     # ---- failures ----
 
     def failures(self) -> list[Failure]:
-        """Return what the experiment's code has raised and no step of the test has reported yet."""
+        """Return exceptions of the experiment's code that no step of the test has reported yet."""
         world = self._runtime.world
         self._runtime.reports.settle(everything=True)
         world.journal.commit()

@@ -70,7 +70,7 @@ def test_each_write_may_be_the_one_that_fails(
             with monkeypatch.context() as patch:
                 patch.setattr(Path, "open", _full(Path.open, path))
                 patch.setattr(Path, "write_text", _full(Path.write_text, path))
-                with pytest.raises(OSError, match=r"the disk is full .*\nNothing of the new"):
+                with pytest.raises(OSError, match=r"the disk is full .*\nThe new export"):
                     tables.export(tmp_path / "new.zip")
             assert os.listdir(tmp_path) == [], path
 

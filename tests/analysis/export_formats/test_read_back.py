@@ -136,7 +136,7 @@ def test_a_table_longer_than_a_sheet_goes_on_in_another(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_a_table_too_wide_for_stata_is_refused_with_a_way_out(tmp_path: Path) -> None:
     columns: Any = {f"c{number}": "integer" for number in range(32_768)}
-    with pytest.raises(UprootError, match=r'Stata holds 32,767(.*)\n.* export as format="csv"'):
+    with pytest.raises(UprootError, match=r'Stata can hold 32,767(.*)\n.* export as format="csv"'):
         StataTable(tmp_path / "wide.dta", columns, {})
 
 

@@ -118,7 +118,7 @@ def test_a_file_of_ours_is_read_in_the_same_way(ours: Path) -> None:
 def test_nothing_can_be_changed(ours: Path) -> None:
     with read(ours) as database:
         player = database.session("lab").players[0]
-        with pytest.raises(UprootError, match="only read"):
+        with pytest.raises(UprootError, match="read-only"):
             player.score = 5
         assert player.score == 3
         with pytest.raises(AttributeError, match="nobody"):

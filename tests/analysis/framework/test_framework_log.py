@@ -224,7 +224,7 @@ def rewrite_dump(edit: Callable[[bytes], bytes]) -> Callable[[Path], Path]:
         (change("ALTER TABLE uproot_values RENAME COLUMN seq TO place"), NotALog,
          "another version of uproot wrote it .no column 'seq'"),
         (change("CREATE TABLE uprootlab_values(seq)"), NotALog, "several servers"),
-        (change("DROP TABLE uproot_values"), NotALog, "not a log of uproot_nb"),
+        (change("DROP TABLE uproot_values"), NotALog, "not a database of uproot_nb"),
     ],
 )  # fmt: skip
 def test_a_damaged_file_or_another_version_is_refused_with_its_reason(

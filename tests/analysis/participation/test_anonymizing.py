@@ -205,7 +205,7 @@ def test_a_key_is_never_replaced_nor_in_the_export_nor_left_without_one(
 ) -> None:
     key, target = tmp_path / "key.csv", tmp_path / "public"
     with open_log(db) as log:
-        with pytest.raises(UprootError, match="would be a part of the export"):
+        with pytest.raises(UprootError, match="would be part of the export"):
             log.export(target, anonymous=True, key=target / "key.csv")
         target.write_text("something else")
         with pytest.raises(UprootError):

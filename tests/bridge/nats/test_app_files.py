@@ -61,7 +61,7 @@ def files_served(bridge: str, folder: Path) -> Iterator[Run]:
 
 @contextmanager
 def files_served_by(cable: LocalGateway, folder: Path) -> Iterator[Run]:
-    """The same by a line that can be cut."""
+    """The same through a line that the test can cut."""
     with files_served(cable.bridge, folder) as run:
         yield run
 

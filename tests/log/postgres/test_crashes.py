@@ -204,7 +204,7 @@ def test_a_database_that_is_away_is_noticed_and_found_again(
         log.append(events(1, 2))
         cluster.stop("immediate")
         wait_until(lambda: is_away(log))
-        with pytest.raises(LogAway, match="cannot be used just now"):
+        with pytest.raises(LogAway, match="cannot be used at the moment"):
             list(log.read("market"))
         cluster.start()
         wait_until(lambda: not is_away(log))
@@ -236,7 +236,7 @@ def test_a_database_restored_from_an_older_backup_is_not_written(
         schema = log.address.schema
         cluster.execute(f"DELETE FROM {schema}.events WHERE seq > 2")
         cluster.execute(f"UPDATE {schema}.sessions SET last_seq = 2")
-        with pytest.raises(CorruptLog, match="up to 2, and had confirmed them up to 4"):
+        with pytest.raises(CorruptLog, match="up to 2, but had confirmed them up to 4"):
             log.append(events(5, 5))
         assert log.last_seq("market") == 2
 

@@ -1,4 +1,4 @@
-"""Columns: what is told of the market tables fits what they are."""
+"""Columns: the descriptions of the market tables fit their columns."""
 
 from __future__ import annotations
 

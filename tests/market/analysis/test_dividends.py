@@ -97,7 +97,7 @@ def test_without_interest_nothing_but_the_dividend_is_paid(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"possible": ()}, "no dividends"),
+        ({"possible": ()}, "list of dividends is empty"),
         ({"possible": 24}, "possible=24 is not a list"),
         ({"probabilities": "1/2"}, "not a list"),
         ({"possible": (0, 1.5)}, "1.5 is not an amount"),
@@ -108,9 +108,9 @@ def test_without_interest_nothing_but_the_dividend_is_paid(
         ({"interest": 0.05}, "interest=0.05"),
         ({"interest": -1}, "interest=-1"),
         ({"probabilities": (1,)}, "2 dividends and 1 prob"),
-        ({"probabilities": (0.5, 0.5)}, "no probabilities"),
-        ({"probabilities": (Fraction(1, 2), Fraction(1, 3))}, "no probabilities"),
-        ({"probabilities": (2, -1)}, "no probabilities"),
+        ({"probabilities": (0.5, 0.5)}, "not probabilities"),
+        ({"probabilities": (Fraction(1, 2), Fraction(1, 3))}, "not probabilities"),
+        ({"probabilities": (2, -1)}, "not probabilities"),
     ],
 )
 def test_what_is_no_asset_is_refused(options: dict[str, Any], says: str) -> None:

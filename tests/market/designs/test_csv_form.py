@@ -152,7 +152,7 @@ def test_drawn_values_are_those_of_a_market(tmp_path: Path) -> None:
         return InducedValues.drawn(["b1"], ["s1"], seed=str(chance.random()), units=2)
 
     design = Design(drawn, ZIC)
-    with pytest.raises(BadMarket, match="Say for which market"):
+    with pytest.raises(BadMarket, match="Name the market"):
         design.to_csv()
     assert read(design.to_csv(seed=4), tmp_path).values == design.values_in(1, seed=4)
 
@@ -165,7 +165,7 @@ def test_drawn_values_are_those_of_a_market(tmp_path: Path) -> None:
         ([], "has no lines"),
         (["a,1,value,b1,1,cheap"], "amounts of money"),
         (["a,1,value,b1,one,90"], "Line 2 .*invalid literal"),
-        (["a,1,value,b1,1,90", "a,1,value,b1,1,80"], "Line 3 .*unit 1 is there twice"),
+        (["a,1,value,b1,1,90", "a,1,value,b1,1,80"], "Line 3 .*unit 1 appears twice"),
         (["a,1,value,b1,2,90"], r"units \[2\]"),
         (["a,1,valeu,b1,1,90"], "Line 2 .*item 'valeu'"),
         (["a,1,value,,1,90"], "Line 2"),

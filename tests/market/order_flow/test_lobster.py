@@ -331,5 +331,5 @@ def test_an_execution_in_a_halt_reduces_its_order() -> None:
     ],
 )  # fmt: skip
 def test_a_row_that_is_no_message_is_named(row: tuple[Any, ...]) -> None:
-    with pytest.raises(BadMarket, match="Row 1 is no message"):
+    with pytest.raises(BadMarket, match="Row 1 is not a message"):
         replayed((0.0, 1, 4, 3, 10_000, 1), row)

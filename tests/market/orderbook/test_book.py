@@ -681,7 +681,7 @@ def test_what_is_not_filled_at_once_is_cancelled_or_nothing_is_filled() -> None:
     book.limit("ann", "sell", 10, 3)
     before = snapshot(book)
     assert "available" in refused("gone", book.limit, "bob", "buy", 9, 1, "ioc")
-    assert "So many" in refused("not_all", book.limit, "bob", "buy", 10, 4, "fok")
+    assert "not enough units" in refused("not_all", book.limit, "bob", "buy", 10, 4, "fok")
     assert snapshot(book) == before
     outcome = book.limit("bob", "buy", 10, 1, "fok")
     assert (outcome.resting, len(outcome.trades), outcome.events[0].kind) == (0, 1, "fok")

@@ -100,7 +100,7 @@ def test_schedules_and_price_path_have_the_equilibrium_of_the_rules(rules: Rules
     drawn = [plots.supply_and_demand(tables), plots.supply_and_demand(VALUES, rules=rules)]
     assert bands_of(plots.price_path(tables)) == bands_of(drawn[0]) == bands_of(drawn[1])
     assert bands_of(drawn[0]) != bands_of(plots.supply_and_demand(VALUES))
-    with pytest.raises(BadMarket, match=r"rules besides tables"):
+    with pytest.raises(BadMarket, match=r"Tables have their own rules"):
         plots.supply_and_demand(tables, rules=rules)
 
 

@@ -143,7 +143,7 @@ def test_a_viewer_steers_nothing(action: str) -> None:
     with serving(Task) as run:
         status, answer = Asking(run).do(action, "viewer", players=[run.players[0].name])
         assert status == 403
-        assert answer["error"].startswith("A viewer looks and does not steer.")
+        assert answer["error"].startswith("Viewers cannot steer")
         assert run._runtime.flow.state == "running"
         assert not run.closed
 

@@ -1,4 +1,4 @@
-"""Codebook entries: what a codebook says of the columns of a table, and its rows for people."""
+"""Codebook entries: the description of a table's columns in a codebook, and its rows for people."""
 
 from __future__ import annotations
 

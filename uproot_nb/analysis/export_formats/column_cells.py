@@ -1,4 +1,4 @@
-"""Column cells: a column of a DataFrame as cells of JSON, and of what kind they are."""
+"""Column cells: a column of a DataFrame as cells of JSON, and their kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Companions: the files beside an export's tables that describe them, and that read them."""
+"""Companions: the files beside an export's tables that describe and read them."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class ExcelTable:
         self._kinds: dict[str, Kind] = dict(columns)
         if len(columns) > _MOST_COLUMNS:
             raise UprootError(
-                f"{path.name} would have {len(columns):,} columns; a sheet of Excel holds "
+                f"{path.name} would have {len(columns):,} columns; a sheet of Excel can hold "
                 f'{_MOST_COLUMNS:,}.\nUse filters=, or export as format="csv".'
             )
         # XlsxWriter leaves a ZIP that it cannot write open; in memory nothing can fail.

@@ -28,10 +28,10 @@ class ExportFailed(UprootError, OSError):
         there = " The earlier export there is unchanged." if self.target.exists() else ""
         if reason.errno in _FULL:
             return (
-                f"the disk is full ({reason}).{there}\nNothing of the new one is left. Make space, "
+                f"the disk is full ({reason}).{there}\nThe new export was removed. Make space, "
                 "or export to another disk; the temporary folder needs space, too."
             )
-        return f"{reason}.{there}\nNothing of the new one is left."
+        return f"{reason}.{there}\nThe new export was removed."
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Plain tables: a DataFrame for programs that know numbers, truth, texts and times only."""
+"""Plain tables: a DataFrame for programs that know only numbers, booleans, texts and times."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def plain_table(frame: pandas.DataFrame) -> pandas.DataFrame:
         plain_table(run.state).to_excel("state.xlsx")
         polars.from_pandas(plain_table(run.events))
 
-    The index becomes columns. dtypes: boolean, Int64, float64 (also of a column without any value),
+    The index becomes columns. dtypes: boolean, Int64, float64 (also for a column without values),
     string, and datetime64 without a zone, in UTC if there was one; dates are datetime64, too.
-    Lists, dicts and columns that hold several types are texts of JSON; intervals of time are
-    seconds. *frame* stays as it is.
+    Lists, dicts and columns that hold several types are JSON texts; time intervals are seconds.
+    *frame* is not changed.
     """
     import pandas  # lazy: `import uproot_nb` is to be quick
 
@@ -45,26 +45,28 @@ def plain_table(frame: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def save_table(frame: pandas.DataFrame, path: str | Path) -> Path:
-    """Save a table as a file for Stata, SPSS, Excel and others, and return where it is.
+    """Save a table as a file for Stata, SPSS, Excel and others, and return its path.
 
         save_table(run.state, "state.dta")
         save_table(run.page_times[run.page_times["seconds"] > 60], "slow.xlsx")
 
-    Columns are written as `run.export` does. A file of that name is replaced, when the new one is
-    whole.
+    Columns are written as `run.export` does. An earlier file of that name is replaced once the
+    new one is complete.
 
     Args:
         path: ends in .csv, .jsonl, .parquet, .dta, .sav or .xlsx.
 
     Raises:
-        UprootError: the name has another end, or a package for the format is missing.
+        UprootError: the name has another ending, or a package for the format is missing.
         ExportFailed: it could not be written, as on a full disk.
     """
     target = Path(path).expanduser().absolute()
     format = target.suffix.lower().removeprefix(".")
     if format not in FORMATS:
         ends = ", ".join(f".{name}" for name in FORMATS)
-        raise UprootError(f"{target.name} has no end that names a format.\nChoose one of {ends}.")
+        raise UprootError(
+            f"{target.name} has no ending that names a format.\nChoose one of {ends}."
+        )
     if not target.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {target.parent}. Make it first.")
     with (

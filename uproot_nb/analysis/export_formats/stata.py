@@ -39,8 +39,8 @@ class StataTable(GatheredTable):
         super().__init__(path, columns, entries)
         if len(columns) > _MOST_COLUMNS:
             raise UprootError(
-                f"{path.name} would have {len(columns):,} columns; Stata holds {_MOST_COLUMNS:,}, "
-                'and Stata/BE 2,048.\nUse filters=, or export as format="csv".'
+                f"{path.name} would have {len(columns):,} columns; Stata can hold "
+                f'{_MOST_COLUMNS:,}, and Stata/BE 2,048.\nUse filters=, or export as format="csv".'
             )
         for column, name in legal_names(columns, STATA).items():
             if column != name:

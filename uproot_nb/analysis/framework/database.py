@@ -64,8 +64,8 @@ class StoredEntity:
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise UprootError(
-            f"{self!r}.{name} cannot be set: the database is only read.\n"
-            "Work on the values themselves, as in a table of player_rows()."
+            f"{self!r}.{name} cannot be set: the database is read-only.\n"
+            "Change a copy of the values, such as a table from player_rows()."
         )
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -281,9 +281,7 @@ def field_values(storage: Any, fields: Iterable[str], reserved_fields: Iterable[
     names = [fields] if isinstance(fields, str) else list(fields)
     taken = set(names) & set(reserved_fields)
     if taken:
-        raise ValueError(
-            f"The rows have a column '{min(taken)}' already.\nLeave it out of the fields."
-        )
+        raise ValueError(f"The rows have a column '{min(taken)}' already.\nLeave that field out.")
     return {name: getattr(storage, name, None) for name in names}
 
 

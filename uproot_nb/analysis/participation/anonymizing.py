@@ -1,4 +1,4 @@
-"""Anonymizing: a copy of a session's log in which nobody is known by name, date or words."""
+"""Anonymizing: a copy of a session's log in which no name, date or text identifies anybody."""
 
 from __future__ import annotations
 
@@ -183,8 +183,8 @@ def check_key(path: Path, key: Path) -> None:
     """
     if key.resolve().is_relative_to(path.resolve()):
         raise UprootError(
-            f"The key {key} would be a part of the export {path}, which would not be anonymous.\n"
-            "Give the key a place of its own."
+            f"The key {key} would be part of the export {path}, which would not be anonymous.\n"
+            "Save the key outside the export."
         )
 
 
@@ -198,7 +198,7 @@ def write_key(path: Path, names: Mapping[str, str], state: State) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
         raise UprootError(
-            f"{path} is there already, and may be the key of another export.\n"
+            f"{path} exists already, and may be the key of another export.\n"
             "Give the key another name, or move that file."
         ) from error
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:

@@ -1,4 +1,4 @@
-"""Scrub: what an export leaves out that names a person, so that it can be published."""
+"""Scrub: what an export leaves out for publication, because it identifies a person."""
 
 from __future__ import annotations
 

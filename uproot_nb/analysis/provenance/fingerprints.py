@@ -1,4 +1,4 @@
-"""Fingerprint: one hash over the code, notebook, settings and versions that ran."""
+"""Fingerprint: one hash of the code, notebook, settings and versions that ran."""
 
 from __future__ import annotations
 

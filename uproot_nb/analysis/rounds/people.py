@@ -1,4 +1,4 @@
-"""People: the session, label, bot, group and round of whoever a row of a table is about."""
+"""People: the session, label, bot, group and round of the player in a row of a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Broker: one connection to NATS, which comes back by itself."""
+"""Broker: one connection to NATS, which reconnects automatically."""
 
 from __future__ import annotations
 

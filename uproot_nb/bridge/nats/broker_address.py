@@ -1,4 +1,4 @@
-"""BrokerAddress: where the NATS servers are, and what admits us there."""
+"""BrokerAddress: where the NATS servers are, and the credentials for them."""
 
 from __future__ import annotations
 

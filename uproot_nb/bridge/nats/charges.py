@@ -1,4 +1,4 @@
-"""Charges: what a player has asked of one gateway counts at the others, too."""
+"""Charges: a player's calls at one gateway count at the others, too."""
 
 from __future__ import annotations
 

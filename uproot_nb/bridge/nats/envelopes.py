@@ -1,4 +1,4 @@
-"""Envelope: one message over NATS, with the number by which its stream notices losses."""
+"""Envelope: one message over NATS, with a number that shows its stream what was lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FileVersions: files in pieces, each of which is what it was when the file was asked for."""
+"""FileVersions: files in pieces, all of the version that was requested."""
 
 from __future__ import annotations
 

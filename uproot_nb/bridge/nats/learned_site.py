@@ -1,4 +1,4 @@
-"""LearnedSite: the root of a run's links, where it is that of a gateway."""
+"""LearnedSite: the root of a run's links, if it is a gateway's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Offer: what a kernel offers to each gateway, also to one that starts later."""
+"""Offer: what a kernel offers to each gateway, even to one that starts later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Subjects: where messages over NATS go. Ids are random, and secret is none of them."""
+"""Subjects: where messages over NATS go. Ids are random, and none of them is secret."""
 
 from __future__ import annotations
 

@@ -40,12 +40,12 @@ def why_no_label(text: str) -> str:
         return f"A label is a text of 1 to {LONGEST_LABEL} printable characters."
     if LOST in text:
         return (
-            f"It has letters that were lost on the way ({LOST}), and others may have the same.\n"
+            f"It has characters that could not be read ({LOST}), and others may have the same.\n"
             "Read the file that it comes from with the right encoding."
         )
     if _PLACEHOLDER.fullmatch(text):
         return (
-            "It is a placeholder that was not filled in, and everybody would have the same.\n"
+            "It is a placeholder that was not filled in, and everybody would have the same label.\n"
             "List the labels themselves, or leave labels out and give label_from= or recruiter=."
         )
     return ""

@@ -37,7 +37,7 @@ class WayIn:
         """Return a way in as `room` and `serve` describe it.
 
         Raises:
-            UprootError: an argument makes no sense; names it.
+            UprootError: an argument is not valid; the message names it.
             BadExit: a code or an address of the recruiter cannot be an exit.
         """
         found = find_recruiter(recruiter)

@@ -1,4 +1,4 @@
-"""Paid outcomes: a warning of those in a payment rule as which nobody is known to end."""
+"""Paid outcomes: a warning about outcomes in a payment rule with which nobody can end."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ def odd_outcomes(rule: Payment, exits: Iterable[str]) -> str:
     near = difflib.get_close_matches(odd[0], known, 1, 0.6)
     meant = f"Did you mean {near[0]!r}? " if near else ""
     return (
-        f"Payment: nobody is known to end as {', '.join(map(repr, odd))}.\n{meant}An exit of your "
-        f"own is known by exits = {{{odd[0]!r}: {{}}, …}}."
+        f"Payment: nobody can end as {', '.join(map(repr, odd))}.\n{meant}Define an exit of your "
+        f"own with exits = {{{odd[0]!r}: {{}}, …}}."
     )

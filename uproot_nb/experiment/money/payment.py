@@ -30,19 +30,20 @@ class Payment:
 
         payment = Payment(currency="EUR", fee=5, per_point="0.10", round_to="0.05")
 
-    Who has finished gets fee + points × per_point, rounded to a multiple of *round_to*, and then
-    raised to *minimum* or lowered to *maximum*. Points are `player.payoff`. All of it is decimal
-    arithmetic: a float counts as the number it prints as, and nothing is rounded before the end.
+    A player who has finished gets fee + points × per_point, rounded to a multiple of *round_to*,
+    and then raised to *minimum* or lowered to *maximum*. Points are `player.payoff`. All arithmetic
+    is
+    decimal: a float counts as the number it prints as, and nothing is rounded before the end.
 
     Others get nothing, unless you name how they ended (`player.ended_as`, or the exit's name):
 
         payment = Payment(currency="EUR", fee={"done": 5, "lobby": "2.50"}, per_point="0.10")
 
-    Here, who waited in vain gets 2.50, and 0.10 for each point, if there are any.
+    Here, players who waited in vain get 2.50, and 0.10 for each point they have.
 
     Args:
         currency: three letters (ISO 4217), such as "EUR" or "GBP".
-        fee: what everybody gets who is paid; or the fees by `ended_as`.
+        fee: what everybody who is paid gets; or the fees by `ended_as`.
         per_point: what one point is worth.
         round_to: amounts are multiples of it; by default the currency's smallest coin.
         minimum: nobody who is paid gets less.
@@ -52,7 +53,7 @@ class Payment:
             the keys of *fee*.
 
     Raises:
-        BadPayment: an argument makes no sense, or the limits are no multiples of *round_to*.
+        BadPayment: an argument is not valid, or the limits are not multiples of *round_to*.
     """
 
     __slots__ = (
@@ -89,7 +90,7 @@ class Payment:
     def __setattr__(self, name: str, value: object) -> None:
         if hasattr(self, name):
             raise AttributeError(
-                f"A payment rule does not change, so its {name} cannot be set.\n"
+                f"A payment rule cannot be changed, so you cannot set its {name}.\n"
                 "Write a new one: payment = Payment(…)."
             )
         object.__setattr__(self, name, value)
@@ -97,21 +98,21 @@ class Payment:
     # ---- what somebody gets ----
 
     def fee(self, ended_as: str) -> Decimal | None:
-        """Return the fee of those who ended so; None if they are not paid."""
+        """Return the fee of those who ended this way; None if they are not paid."""
         fee = self.fees.get(ended_as)
         return None if fee is None else self._money(fee)
 
     def needs_points(self, ended_as: str) -> bool:
-        """Return whether those who ended so cannot be paid without a payoff."""
+        """Return whether those who ended this way cannot be paid without a payoff."""
         return ended_as == DONE and DONE in self.fees and bool(self.per_point)
 
     def total(self, ended_as: str, points: Decimal | None) -> Decimal | None:
         """Return fee + points × per_point, before rounding and limits.
 
-        None for those who are not paid, and where a payoff is missing that is needed.
+        None for those who are not paid, and where a required payoff is missing.
 
         Raises:
-            BadPayment: the payoff is no number that money can be made of.
+            BadPayment: the payoff is not finite, or has too many digits.
         """
         fee = self.fees.get(ended_as)
         if fee is None or (points is None and self.needs_points(ended_as)):
@@ -138,7 +139,7 @@ class Payment:
         """Return an amount that was paid by hand, to the cent.
 
         Raises:
-            BadPayment: it is none, or has a fraction of the smallest coin.
+            BadPayment: it is not an amount, or has a fraction of the smallest coin.
         """
         smallest = Decimal(1).scaleb(-self.places)
         number = _decimal(amount)
@@ -205,7 +206,7 @@ class Payment:
     def _limit(self, name: str, value: Number) -> Decimal:
         limit = _number(name, value)
         if _EXACT.remainder(limit, self.round_to):
-            raise _bad(name, value, f"it is no multiple of round_to={str(self.round_to)!r}")
+            raise _bad(name, value, f"it is not a multiple of round_to={str(self.round_to)!r}")
         return limit
 
 
@@ -215,7 +216,7 @@ def _currency(currency: object) -> str:
     if not isinstance(currency, str) or not re.fullmatch("[A-Z]{3}", currency):
         raise _bad("currency", currency, 'write its three letters, such as "EUR" or "GBP"')
     if currency not in list_currencies():
-        raise _bad("currency", currency, "there is no currency of these letters (ISO 4217)")
+        raise _bad("currency", currency, "there is no currency with these letters (ISO 4217)")
     return currency
 
 

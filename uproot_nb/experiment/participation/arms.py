@@ -1,4 +1,4 @@
-"""Arm: one of a treatment's arms, and which of them is due."""
+"""Arm: one of a treatment's arms, and the choice of the next one."""
 
 from __future__ import annotations
 

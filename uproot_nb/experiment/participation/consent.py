@@ -40,7 +40,7 @@ class ConsentText(NamedTuple):
 
 
 class Consent(Page):
-    """A page with a text to read, which a participant accepts by a tick, or declines.
+    """A page with a text that a participant accepts by ticking a box, or declines.
 
         page_order = [Consent(text="# Consent\\n\\nYou can …", version="2026-11"), Play]
 
@@ -51,15 +51,15 @@ class Consent(Page):
             version = "2026-11"
             copy = True
 
-    A text is Markdown, or the path of a `.md` or `.txt` file; or a dict of these by language. What
-    is between braces stays as it is: everybody reads the same. The log has an event `consent` with
+    A text is Markdown, or the path of a `.md` or `.txt` file; or a dict of these by language.
+    Braces are not replaced: everybody reads the same text. The log has an event `consent` with
     the hash of exactly what was shown; `run.consents` is the table.
 
     Called, it makes a page whose key is *name*, the same whenever the cell is run again.
 
     Attributes:
-        text: what to read.
-        version: your name of this text. Change it with the text.
+        text: the text to read.
+        version: your name for this text. Change it with the text.
         decline: the exit of those who do not agree; they are asked once more.
         tick: whether a box must be ticked; otherwise the button Next alone says so.
         statement: the words beside the box, instead of "I have read this and agree to take part."

@@ -64,7 +64,7 @@ def read_exits(given: Any) -> dict[str, Farewell]:
     """Return what participants find at each exit, from an author's `exits`.
 
     Raises:
-        BadExit: an address, a placeholder or another part of an exit makes no sense; names it.
+        BadExit: a part of an exit, such as its address, is not valid; the message names it.
     """
     if not isinstance(given, Mapping):
         raise BadExit(
@@ -85,7 +85,7 @@ def _read(name: str, value: Any) -> Farewell:
     unknown = [key for key in value if key not in _KEYS]
     if unknown:
         known = ", ".join(_KEYS)
-        raise BadExit(name, f"it has {unknown[0]!r}, which no exit has.", f"There are {known}.")
+        raise BadExit(name, f"it has {unknown[0]!r}, which is unknown.", f"There are {known}.")
     url, code = _text(name, value, "url").strip(), _text(name, value, "code")
     if not any(value.get(key) for key in ("url", "code", "text", "fields", "after")):
         raise BadExit(
@@ -116,7 +116,7 @@ def _checked(name: str, text: str) -> str:
     bare = _PLACEHOLDER.sub("", text)
     if "{" in bare or "}" in bare:
         raise BadExit(
-            name, f"a brace in {text!r} is left over.",
+            name, f"a brace in {text!r} has no partner.",
             f"Placeholders are {_KNOWN}. In an address, write %7B and %7D for braces.",
         )  # fmt: skip
     return text
@@ -133,12 +133,12 @@ def _check_address(name: str, url: str) -> None:
     if not usable or "\\" in url or any(c.isspace() or not c.isprintable() for c in url):
         raise BadExit(
             name, f"{url!r} is not a web address.",
-            "Write all of it: https://example.org/thanks?id={label}",
+            "Write the whole address: https://example.org/thanks?id={label}",
         )  # fmt: skip
     if "{" in parts.netloc:  # or a participant's link could send others anywhere
         raise BadExit(
-            name, f"{url!r} has a placeholder where the site is named.",
-            "Placeholders go behind the site's name: https://example.org/?id={label}",
+            name, f"{url!r} has a placeholder in the site's name.",
+            "Put placeholders after the site's name: https://example.org/?id={label}",
         )  # fmt: skip
 
 

@@ -28,25 +28,25 @@ class Device(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Requires:
-    """What a page needs of the browser before it is shown, and before its clock starts.
+    """What a page requires of the browser before it is shown, and before its clock starts.
 
         class Trade(Page):
             requires = Requires(min_width=900, touch=False)
 
-    Participants read what to do, and the page goes on by itself once it is so. Who cannot do it
-    leaves by an exit.
+    Participants read what to do, and the page goes on automatically once it is done. Those who
+    cannot do it leave by an exit.
 
     Args:
         min_width, min_height: of the window, in CSS pixels.
         touch: False for computers only, True for phones and tablets only.
         pointer: "fine" for a mouse, a touchpad or a pen.
-        fullscreen: whether the page is shown in full screen, for which its participant presses a
-            button; its clock starts with the press, and outside of it nothing can be entered.
+        fullscreen: whether the page is shown in full screen. The participant presses a button
+            for it, which also starts the clock; outside of full screen nothing can be entered.
         exit: how those leave who cannot do it.
 
     Raises:
         BadPage: an argument has a wrong value, or nothing is required.
-        BadExit: *exit* cannot be one.
+        BadExit: *exit* cannot be an exit's name.
     """
 
     min_width: int | None = None

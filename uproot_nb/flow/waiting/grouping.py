@@ -438,7 +438,7 @@ def _member(page: str, one: Any, waiting: dict[str, Player]) -> Player:
         raise _bad_match(page, f"{one!r} in a group", "Put players into groups.")
     if one.name not in waiting:
         raise _bad_match(
-            page, f"player/{one.name}, who is not waiting", "Choose from the players it is given."
+            page, f"player/{one.name}, who is not waiting", "Choose from the players in 'waiting'."
         )
     return waiting[one.name]
 

@@ -1,4 +1,4 @@
-"""Idleness: asks those who wait and touch nothing whether they are still there."""
+"""Idleness: asks waiting participants who do nothing whether they are still there."""
 
 from __future__ import annotations
 
@@ -261,5 +261,5 @@ def _read(data: Any) -> tuple[str, float]:
     """Return what is reported, and how many seconds ago it was."""
     what, ago = (data.get("what"), data.get("ago", 0)) if isinstance(data, dict) else (None, 0)
     if what not in (HERE, TOUCHED, LEFT) or isinstance(ago, bool) or not isinstance(ago, Real):
-        raise ValueError("No wait page of ours reports this.")
+        raise ValueError("No wait page sends this report.")
     return what, max(0.0, float(ago))

@@ -132,15 +132,14 @@ class ClockAuction(Institution):
 
 @dataclass(frozen=True)
 class EnglishClock(ClockAuction):
-    """The price rises; who leaves stays out, and the last one wins at the price of the last exit.
+    """The price rises; bidders who leave stay out, and the last wins at the price of the last exit.
 
         EnglishClock(PrivateValues(0, 100), seconds_per_tick=1.0)
 
-    This is the Japanese, or button, form of the English auction (Milgrom and Weber 1982). Where two
-    leave at the same price, the first to arrive has left, and the other wins. If several are left
-    when the clock has shown its highest price, one of them gets the item at that price, by lot. So
-    it is with the price shown when the period is ended early; before the clock starts, nothing is
-    sold.
+    This is the Japanese, or button, form of the English auction (Milgrom and Weber 1982). If two
+    leave at the same price, the first to arrive has left, and the other wins. If several remain
+    at the clock's highest price, one of them gets the item at that price, by lot. The same holds
+    for the current price if the period is ended early; before the clock starts, nothing is sold.
     """
 
     kind: ClassVar[str] = "english"
@@ -151,12 +150,12 @@ class EnglishClock(ClockAuction):
         return [name for name in game.endowments if name not in gone]
 
     def actions(self, game: Game, player: str, elapsed: float) -> list[AllowedAction]:
-        """Return leaving, for who is in the auction while the clock runs."""
+        """Return leaving, for those still in the auction while the clock runs."""
         runs = 0 <= elapsed < self.length()
         return [AllowedAction("leave", words.LEAVE)] if runs and player in self.active(game) else []
 
     def is_over(self, game: Game, elapsed: float) -> bool:
-        """Return whether one bidder at most is left, or the clock has ended."""
+        """Return whether at most one bidder is left, or the clock has ended."""
         has_begun = elapsed >= 0
         return has_begun and (len(self.active(game)) <= 1 or elapsed >= self.length())
 
@@ -172,7 +171,7 @@ class EnglishClock(ClockAuction):
         return sale_of_one(game, left[0], max(exits, default=self.lowest))
 
     def benchmark(self, game: Game) -> Benchmark:
-        """Return the second highest value: everybody stays up to the own value (Vickrey 1961)."""
+        """Return the second highest value: bidders stay up to their own values (Vickrey 1961)."""
         values = {name: float(own.values[0]) for name, own in game.endowments.items()}
         ranked = sorted(values.values(), reverse=True)
         second = ranked[1] if len(ranked) > 1 else float(self.lowest)
@@ -193,7 +192,7 @@ class EnglishClock(ClockAuction):
         return Move("leave", at=self._when(self._last_place(seen)))
 
     def random_move(self, seen: Seen, chance: Random) -> Move | None:
-        """Leave at any price that is still to come and not above the value."""
+        """Leave at a random later price that is not above the value."""
         now = floor(max(0.0, seen.elapsed) / self.seconds_per_tick + _NEARLY)
         last = self._last_place(seen)
         return Move("leave", at=self._when(chance.randint(min(now, last), last)))
@@ -205,11 +204,11 @@ class EnglishClock(ClockAuction):
 
 @dataclass(frozen=True)
 class DutchClock(ClockAuction):
-    """The price falls until somebody accepts it, who gets the item at that price.
+    """The price falls until somebody accepts it, and gets the item at that price.
 
         DutchClock(PrivateValues(0, 100), seconds_per_tick=1.0)
 
-    Whose acceptance arrives first at the server wins. If nobody accepts, nothing is sold.
+    The first acceptance to arrive at the server wins. If nobody accepts, nothing is sold.
     """
 
     kind: ClassVar[str] = "dutch"
@@ -225,7 +224,7 @@ class DutchClock(ClockAuction):
         return [AllowedAction("accept", words.ACCEPT)] if able else []
 
     def is_over(self, game: Game, elapsed: float) -> bool:
-        """Return whether somebody has accepted, everybody has gone, or the clock has ended."""
+        """Return whether somebody has accepted, everybody has left, or the clock has ended."""
         is_sold = bool(game.made("accept"))
         return is_sold or game.have_decided(game.endowments) or elapsed >= self.length()
 
@@ -258,7 +257,7 @@ class DutchClock(ClockAuction):
         return None if price is None else self._acceptance(price)
 
     def random_move(self, seen: Seen, chance: Random) -> Move | None:
-        """Accept any price that is still to come and not above the value."""
+        """Accept a random later price that is not above the value."""
         prices, value = self.prices(), seen.endowment.values[0]
         now = floor(max(0.0, seen.elapsed) / self.seconds_per_tick + _NEARLY)
         able = [place for place in range(now, len(prices)) if prices[place] <= value]

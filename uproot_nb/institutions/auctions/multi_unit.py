@@ -90,7 +90,7 @@ class MultiUnitAuction(Institution):
     Args:
         pricing: Winners pay one price for all units ("uniform"), or their own bids
             ("discriminatory", also called pay-as-bid).
-        values: What the units are worth; its `units` is the number of bids of each bidder.
+        values: What the units are worth; its `units` is each bidder's number of bids.
         supply: How many units are for sale.
         price_rule: The uniform price is the highest "rejected" or the lowest "accepted" bid.
         reserve: Lower bids win nothing.
@@ -172,7 +172,7 @@ class MultiUnitAuction(Institution):
     def benchmark(self, game: Game) -> Benchmark:
         """Return the equilibrium bids for first units and the price, where a formula is known.
 
-        Where the endowments were given, only a dominant strategy has them.
+        If an author gave the endowments, only a dominant strategy has them.
         """
         count = len(game.endowments)
         is_dominant = self.pricing == "uniform" and self.values.units == 1
@@ -221,7 +221,7 @@ class MultiUnitAuction(Institution):
         ]  # fmt: skip
 
     def result_facts(self, game: Game, player: str, result: Result) -> list[Fact]:
-        """Return the price, what was bought and paid, and the profit."""
+        """Return the price, the units bought, the payment and the profit."""
         own = result.allocations[player]
         uniform = self.pricing == "uniform"
         price = [(words.PRICE, plain(result.price))] if uniform else []
@@ -245,7 +245,7 @@ class MultiUnitAuction(Institution):
         )
 
     def random_move(self, seen: Seen, chance: Random) -> Move | None:
-        """Bid any amounts up to the values."""
+        """Bid random amounts up to the values."""
         drawn = (drawn_between(0, value, self.tick, chance) for value in seen.endowment.values)
         return Move("bid", tuple(sorted(drawn, reverse=True)))
 

@@ -1,4 +1,4 @@
-"""SealedBidAuction: one item, one bid each; the winner pays the own bid or the second highest."""
+"""SealedBidAuction: one item, one bid each; the winner pays that bid or the second highest."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def sale_of_one(game: Game, winner: str | None, price: Price | None) -> Result:
 
 @dataclass(frozen=True)
 class SealedBidAuction(Institution):
-    """One item goes to the highest of the bids, which nobody sees before the end.
+    """One item goes to the highest bidder; nobody sees the bids before the end.
 
         SealedBidAuction("first", PrivateValues(0, 100))
         SealedBidAuction("second", CommonValue(25, 225, error=15), tick=Decimal("0.05"))
@@ -84,7 +84,7 @@ class SealedBidAuction(Institution):
     Ties are broken by lot, from the session's seed.
 
     Args:
-        pricing: The winner pays the own bid ("first"), or the second highest ("second"; Vickrey
+        pricing: The winner pays that bid ("first"), or the second highest one ("second"; Vickrey
             1961).
         values: What the item is worth to the bidders.
         reserve: Lower bids are refused; with a reserve, nobody has to bid.
@@ -120,7 +120,7 @@ class SealedBidAuction(Institution):
         return self.values.deal(players, seed, self.tick)
 
     def actions(self, game: Game, player: str, elapsed: float) -> list[AllowedAction]:
-        """Return the one bid, and without an obligation to bid, not to bid."""
+        """Return bidding, and not bidding if nobody has to bid."""
         if not self.may_act(game, player) or game.made(by=player):
             return []
         bid = AllowedAction("bid", words.BID, (words.YOUR_BID,))
@@ -135,7 +135,7 @@ class SealedBidAuction(Institution):
         return total((self.values.highest,) * 2) if self.max_bid is None else self.max_bid
 
     def result(self, game: Game) -> Result:
-        """Return who wins, and for how much."""
+        """Return the winner and the payment."""
         bids = {one.player: one.amounts[0] for one in game.made("bid")}
         winner, price = sealed_bid_outcome(
             bids, self.pricing, self.reserve, lambda tied: game.drawn(tied, "tie")[0]
@@ -145,7 +145,7 @@ class SealedBidAuction(Institution):
     def benchmark(self, game: Game) -> Benchmark:
         """Return the equilibrium bids, and the price to which they lead.
 
-        Where the endowments were given, only a dominant strategy has them.
+        If an author gave the endowments, only a dominant strategy has them.
         """
         is_common = isinstance(self.values, CommonValue)
         is_dominant = self.pricing == "second" and not is_common

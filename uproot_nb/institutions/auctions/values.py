@@ -41,7 +41,7 @@ class PrivateValues:
     def __post_init__(self) -> None:
         money_fields(self, {"lowest": 0, "highest": None})
         if self.highest <= self.lowest:
-            raise BadMarket("No value lies between these.", "Write PrivateValues(0, 100).")
+            raise BadMarket("There is no value between these.", "Write PrivateValues(0, 100).")
         if type(self.units) is not int or self.units < 1:
             raise BadMarket(f"units={self.units!r} is not a number of units.", "Write units=2.")
 
@@ -116,7 +116,7 @@ def check_bids(
     ticks_of("reserve", reserve, tick)
     if max_bid < max(reserve, tick):
         raise BadMarket(
-            f"No bid lies from the reserve, {reserve}, to the highest bid, {max_bid}.",
+            f"There is no bid between the reserve, {reserve}, to the highest bid, {max_bid}.",
             f"Write max_bid={max(reserve, tick)!r} or more, or a lower reserve.",
         )
 

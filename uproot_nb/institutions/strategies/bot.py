@@ -23,8 +23,8 @@ def institution_bot(
 
     Args:
         strategy: one for all pages, or one for each `game_name`, by name.
-        pace: seconds before a decision, on average; the gaps are exponential. A decision at a
-            certain time of a clock is made then.
+        pace: seconds before a decision, on average; the gaps are exponential. Decisions at a
+            certain price of a clock are made at that moment.
 
     Other pages are answered as `random_forms` does. When the period is over, it goes on.
     """

@@ -34,14 +34,14 @@ def simulate_institution(
         robots = {name: EquilibriumStrategy(auction) for name in ["ann", "bob", "cleo"]}
         simulate_institution(auction, robots, periods=100, seed=1).periods["efficiency"].mean()
 
-    The same seed gives the same tables. Where decisions wait for each other, robots are asked
-    again after each; those that decide at the same time come in an order that is drawn.
+    The same seed gives the same tables. If decisions depend on each other, robots are asked
+    again after each; those that decide at the same time come in a random order.
 
     Args:
-        strategies: by name; each is there for all periods, and may learn from one to the next.
+        strategies: by player's name; each plays all periods, and may learn from one to the next.
 
     Raises:
-        BadMarket: nobody takes part, or a robot decides what the rules refuse again and again.
+        BadMarket: nobody takes part, or the rules refuse a robot's decisions again and again.
     """
     entries: list[TimedEntry] = []
     for period in range(1, periods + 1):
@@ -94,7 +94,7 @@ class _SimulatedPeriod:
             if not self._institution.is_over(self._game, self._elapsed):
                 self._do(name, move)
         raise BadMarket(
-            f"The robots have not come to an end after {_MOST_DECISIONS} decisions.",
+            f"The robots did not stop after {_MOST_DECISIONS} decisions.",
             "Let decide(seen, chance) return None when there is nothing more to do.",
         )
 

@@ -12,7 +12,7 @@ __all__ = ["BestReply", "EquilibriumStrategy", "Strategy", "ZeroIntelligence"]
 
 
 class Strategy(Protocol):
-    """A rule to decide by. The same one plays in simulations and over connections.
+    """A robot's decision rule. The same one plays in simulations and over connections.
 
     class Half:
         def decide(self, seen, chance):
@@ -29,7 +29,7 @@ class Strategy(Protocol):
         """
 
     def learn(self, report: dict[str, Any]) -> None:
-        """Hear how a period has ended: price, units, profit, decisions with own ones marked."""
+        """Learn from a period's outcome: price, units, profit, decisions with own ones marked."""
 
 
 class _OfInstitution:
@@ -51,7 +51,7 @@ class EquilibriumStrategy(_OfInstitution):
     EquilibriumStrategy(Auction.institution)
 
     Raises:
-        BadMarket: when it has to decide and no formula is known.
+        BadMarket: no formula is known when it has to decide.
     """
 
     def decide(self, seen: Seen, chance: Random) -> Move | None:
@@ -60,7 +60,7 @@ class EquilibriumStrategy(_OfInstitution):
 
 
 class ZeroIntelligence(_OfInstitution):
-    """Decides at random among all that cannot bring a loss (after Gode and Sunder 1993)."""
+    """Decides at random without risking a loss (after Gode and Sunder 1993)."""
 
     def decide(self, seen: Seen, chance: Random) -> Move | None:
         """Return a random decision."""
@@ -68,7 +68,7 @@ class ZeroIntelligence(_OfInstitution):
 
 
 class BestReply(_OfInstitution):
-    """Decides what would have been best against the others' decisions of the period before.
+    """Makes the best reply to the others' decisions in the previous period.
 
     In the first period it decides at random. It needs `feedback="all"` (Cournot 1838).
     """

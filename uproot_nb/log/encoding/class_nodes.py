@@ -64,7 +64,7 @@ def _encode_namedtuple(nodes: Nodes, value: Any, depth: int) -> Node:
     if getattr(nodes.classes.as_found(kind), "_fields", None) != kind._fields:
         raise refusal(kind, "its class was redefined since, with other fields")
     if len(value) != len(kind._fields) or getattr(value, "__dict__", None):
-        raise refusal(kind, "it holds more or less than its fields")
+        raise refusal(kind, "it does not hold exactly its fields")
     items = nodes.encode_each(tuple.__iter__(value), depth)
     return {"$namedtuple": [kind.__module__, kind.__qualname__, items]}
 

@@ -44,7 +44,7 @@ def _encode_str(nodes: Nodes, value: str, depth: int) -> Node:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise refusal(str, "it has half a character, a lone surrogate, which is no text") from None
+        raise refusal(str, "it has half a character (a lone surrogate), which is no text") from None
     return value
 
 

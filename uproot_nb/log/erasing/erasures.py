@@ -1,4 +1,4 @@
-"""Erasures: what a log's file says of erasures that are not finished, and their last steps."""
+"""Erasures: unfinished erasures in a log's file, and their last steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NamesInTexts: labels and ids of persons, found in what was written."""
+"""NamesInTexts: labels and ids of persons, found within texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OwnTexts: what one person wrote, to be found wherever it was copied to."""
+"""OwnTexts: what one person wrote, found wherever it was copied to."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class DatabaseAddress:
         options = parse_qsl(query, keep_blank_values=True)
         schema = dict(options).get("schema", SCHEMA)
         if not _SCHEMA_NAME.fullmatch(schema):
-            raise BadAddress("Its schema is not a name of small letters, digits and underscores")
+            raise BadAddress("Its schema may have only small letters, digits and underscores")
         options = [(key, value) for key, value in options if key != "schema"]
         public = [(key, value) for key, value in options if key not in _SECRET]
         if schema != SCHEMA:
@@ -90,11 +90,11 @@ def is_database(place: object) -> bool:
 def _check(user: str, hosts: str, behind: str) -> None:
     """Refuse what libpq would read otherwise than its writer, and show in its messages."""
     if "@" in user or "@" in behind:
-        raise BadAddress("It has more than one @, or one behind a slash or question mark")
+        raise BadAddress("It has more than one @, or one after a slash or question mark")
     for host in hosts.split(","):
         ports = host.rpartition("]")[2] if "]" in host else f":{host.partition(':')[2]}"
         if not _PORTS.fullmatch(ports):
-            raise BadAddress("What stands behind the host's colon is no port")
+            raise BadAddress("There is no port after the host's colon")
 
 
 def _query(options: list[tuple[str, str]]) -> str:

@@ -1,4 +1,4 @@
-"""TimedConnection: a connection to PostgreSQL that waits for an answer, but not for ever."""
+"""TimedConnection: a connection to PostgreSQL that waits for answers, but not for ever."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _parameters(address: DatabaseAddress) -> str:
         given = conninfo_to_dict(address.conninfo)
     except psycopg.ProgrammingError as error:
         # libpq's own sentence may quote a password that was written in the wrong place.
-        raise BadAddress("It is not such as PostgreSQL's programs read") from _plain(error)
+        raise BadAddress("PostgreSQL's programs could not read it") from _plain(error)
     own: dict[str, Any] = {
         "connect_timeout": _CONNECT_SECONDS, "application_name": "uproot_nb",
         "keepalives_idle": "5", "keepalives_interval": "2", "keepalives_count": "3",

@@ -1,4 +1,4 @@
-"""Damages: what is wrong with a log in PostgreSQL beside the events that a session has."""
+"""Damages: what is wrong with a log in PostgreSQL apart from its events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Erasures in PostgreSQL: rows are replaced, and the room of the old ones is cleared."""
+"""Erasures in PostgreSQL: rows are replaced, and the space of the old ones is freed."""
 
 from __future__ import annotations
 

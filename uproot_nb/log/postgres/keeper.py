@@ -1,4 +1,4 @@
-"""Keeper: the thread that commits batches of events, and shows that their writer lives."""
+"""Keeper: the thread that commits batches of events and renews their writer's sign of life."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FencedWriter: the connection that writes a log in PostgreSQL, and what it has claimed."""
+"""FencedWriter: the connection that writes a log in PostgreSQL, and its claims."""
 
 from __future__ import annotations
 
@@ -309,7 +309,7 @@ class FencedWriter:
                 if self._insert(connection, todo, last, claimed):
                     return
                 last = self._look_again(connection, session, claimed, last)
-            raise LogAway(self.path, f"the events of '{session}' were changed meanwhile")
+            raise LogAway(self.path, f"something else has changed the events of '{session}'")
 
     def _insert(
         self, connection: TimedConnection, events: Sequence[Event], last: int,
@@ -359,8 +359,8 @@ class FencedWriter:
         if epoch < claimed.epoch or last < claimed.last:
             raise CorruptLog(
                 self.path,
-                f"it has the events of '{claimed.session}' up to {last}, and had confirmed them up "
-                f"to {claimed.last}",
+                f"it has the events of '{claimed.session}' up to {last}, but had confirmed them "
+                f"up to {claimed.last}",
                 "It was restored from a backup, or a replica without them took its place: put the "
                 "newest state back, or restart the kernel to go on with what is there.",
             )
@@ -481,7 +481,7 @@ class FencedWriter:
             while not _try_lock(connection, key):
                 self._verify(connection, claimed)
                 if self._monotonic() > end:
-                    raise LogAway(self.path, "its earlier connection does not end")
+                    raise LogAway(self.path, "its earlier connection has not ended")
                 time.sleep(0.02)
         try:
             self._verify(connection, claimed)

@@ -32,7 +32,7 @@ _HUNDREDTH = Decimal("0.01")
 
 @dataclass(frozen=True)
 class Dividends:
-    """The dividends of an asset: which there may be, how likely, for how many periods.
+    """The dividends of an asset: possible amounts, probabilities, number of periods.
 
         dividends = Dividends((0, 8, 28, 60), periods=15)      # Smith, Suchanek and Williams 1988
         dividends.fundamental_value(1)                          # 360
@@ -43,15 +43,15 @@ class Dividends:
 
     Args:
         possible: the dividends per unit; a negative one is a cost of holding.
-        periods: how many of them an asset pays.
-        probabilities: of each of *possible*, exact (int, Decimal or Fraction), together 1; by
-            default all alike.
-        terminal: what a unit is bought out for after the last dividend.
+        periods: how many dividends the asset pays.
+        probabilities: one for each of *possible*, exact (int, Decimal or Fraction), adding up to
+            1; by default all equal.
+        terminal: the price at which each unit is bought back after the last dividend.
         interest: what cash earns per period, as a share: Decimal("0.05"). It is paid with the
             dividend.
 
     Raises:
-        BadMarket: an argument makes no sense; the message names it.
+        BadMarket: an argument is not valid; the message names it.
     """
 
     possible: Sequence[Price]
@@ -74,7 +74,7 @@ class Dividends:
         if not _is_exact(self.interest) or self.interest <= -1:
             raise BadMarket(
                 f"interest={self.interest!r} is not a rate of interest.",
-                'Write an exact share, as interest=Decimal("0.05"), never a float.',
+                'Write an exact share, such as interest=Decimal("0.05"), never a float.',
             )
 
     @property
@@ -88,7 +88,7 @@ class Dividends:
         FV_t = sum of E[d] / (1 + r)^k for k = 1 … T - t + 1, plus K / (1 + r)^(T - t + 1), with T
         periods, interest r and terminal value K: the dividend of the period itself is still to be
         paid. Without interest that is (T - t + 1) E[d] + K (Smith, Suchanek and Williams 1988,
-        Econometrica 56). An int where it is whole, else a Decimal, a Fraction where no Decimal is
+        Econometrica 56). An int if it is whole, else a Decimal, or a Fraction if no Decimal is
         exact.
 
         Raises:
@@ -114,16 +114,16 @@ class Dividends:
             place -= int(share * whole)
             if place < 0:
                 return amount
-        raise AssertionError("the probabilities are 1 together")
+        raise AssertionError("the probabilities add up to 1")
 
     def settle(
         self, period: int, cash: Price, units: int, dividend: Price, tick: Price = 1
     ) -> tuple[Price, int]:
-        """Return the cash and the units that somebody has when a period has been paid.
+        """Return a trader's cash and units after a period's dividend.
 
         cash + interest * cash + dividend * units, where interest is rounded down to a multiple of
-        *tick*. After the last period units are bought out for the terminal value, and there are
-        none. Who has sold short (negative units) pays.
+        *tick*. After the last period units are bought back at the terminal value, and none are
+        left. Traders who have sold short (negative units) pay.
 
         Raises:
             BadMarket: the asset has no such period.
@@ -142,7 +142,7 @@ class Dividends:
         """Return the asset's rows of the table `induced_values`.
 
         Args:
-            paid: the periods there were, each with its dividend, None before it is paid.
+            paid: the periods so far, each with its dividend; None before it is paid.
             units: how many there are.
 
         Columns as in `InducedValues.frame`. Each period has a row of side "hold", whose value is
@@ -200,7 +200,9 @@ class Dividends:
 
     def _check_money(self) -> None:
         if not self.possible:
-            raise BadMarket("There are no dividends.", "Say Dividends((0, 10), periods=5).")
+            raise BadMarket(
+                "The list of dividends is empty.", "Write Dividends((0, 10), periods=5)."
+            )
         for amount in (*self.possible, self.terminal):
             if exact(amount) is None:
                 raise BadMarket(
@@ -215,13 +217,13 @@ class Dividends:
             raise BadMarket(
                 f"There are {len(self.possible)} dividends and {len(self.probabilities)} "
                 "probabilities.",
-                "Give each dividend one.",
+                "Give one for each dividend.",
             )
         right = all(_is_exact(share) and share >= 0 for share in self.probabilities)
         if not right or sum(self._shares()) != 1:
             raise BadMarket(
-                f"{list(self.probabilities)!r} are no probabilities.",
-                "Write exact shares that are 1 together, as (Fraction(1, 3), Fraction(2, 3)).",
+                f"{list(self.probabilities)!r} are not probabilities.",
+                "Write exact shares that add up to 1, such as (Fraction(1, 3), Fraction(2, 3)).",
             )
 
 
@@ -236,7 +238,8 @@ def as_price(amount: Amount) -> Price:
 def _listed(name: str, numbers: Any) -> tuple[Any, ...]:
     if isinstance(numbers, str) or not isinstance(numbers, Iterable):
         raise BadMarket(
-            f"{name}={numbers!r} is not a list of numbers.", "Write several, as (0, 8, 28, 60)."
+            f"{name}={numbers!r} is not a list of numbers.",
+            "Write several, such as (0, 8, 28, 60).",
         )
     return tuple(numbers)
 

@@ -20,8 +20,8 @@ Amount = Any
 class Equilibrium:
     """The competitive equilibria of a market: an interval of quantities and one of prices.
 
-    A bound of the price is None where there is none, as above when everything is sold and nobody
-    else would sell, in a market without buyers or sellers.
+    A bound of the price is None if there is none: for example above, if everything is sold and
+    nobody else would sell, or in a market without buyers or sellers.
     """
 
     quantity_low: int
@@ -29,21 +29,21 @@ class Equilibrium:
     price_low: Amount | None
     price_high: Amount | None
     maximum_surplus: Amount
-    """What the traders gain, after taxes and fees, with the least quantity."""
+    """The traders' gain, after taxes and fees, at the smallest quantity."""
     tax_revenue: Amount
-    """With the least quantity, at the middle of the prices."""
+    """At the smallest quantity, and the middle of the prices."""
     fee_revenue: Amount = 0
-    """What the exchange gets, likewise."""
+    """The exchange's fees, likewise."""
     welfare: Amount = 0
     """What traders, treasury and exchange have together: values less costs of what is traded, with
     the quantity of the interval for which that is most. After a subsidy units may be traded that
     cost more than they are worth."""
     deadweight_loss: Amount = 0
-    """How much less that is than without taxes, fees and price controls."""
+    """How much smaller it is than without taxes, fees and price controls."""
 
     @property
     def price(self) -> Amount | None:
-        """The middle of the interval of prices; None where it has no end."""
+        """The middle of the interval of prices; None if it has no end."""
         return _middle(self.price_low, self.price_high)
 
 
@@ -53,10 +53,10 @@ def equilibrium(
 ) -> Equilibrium:  # fmt: skip
     """Return where demand (all units' *values*) meets supply (all units' *costs*).
 
-    With values sorted to fall, costs to rise, and q units traded in equilibrium, the price lies
-    between max(c_q, v_{q+1}) and min(v_q, c_{q+1}). Units with v_q = c_q may be traded or not:
-    hence an interval of quantities. A tax of so much per unit (a subsidy if negative) is paid by
-    the seller: prices are what buyers pay, and the surplus is the traders' after the tax.
+    With values in falling order, costs in rising order, and q units traded in equilibrium, the
+    price lies between max(c_q, v_{q+1}) and min(v_q, c_{q+1}). Units with v_q = c_q may be traded
+    or not: hence an interval of quantities. The seller pays a tax per unit (a subsidy if negative):
+    prices are what buyers pay, and the surplus is the traders' after the tax.
 
     equilibrium([90, 70, 50], [20, 40, 60])
     # quantity 2; price 50 to 60; maximum surplus 100

@@ -35,7 +35,7 @@ class PeriodEvents(msgspec.Struct):
         times: when each event was.
         seqs: the number of each event's row in `order_events`.
         halts: the halts of trade and their ends: before which event, when, and what it was. Those
-            of a table are not here, for no other table tells of them.
+            of a table are not here, because no other table has them.
         end: when the period was closed; of one that was not, the time of its last row.
         quotes: when the best quotes changed, as soon as somebody asked; several tables do.
     """

@@ -1,4 +1,4 @@
-"""Statistics of a market, each with its formula and where it comes from; NaN where undefined.
+"""Statistics of a market, each with its formula and source; NaN where undefined.
 
 They take plain sequences of numbers. `uproot_nb.market.analysis.tables` applies them by period.
 """
@@ -27,8 +27,8 @@ Number = Any
 def efficiency(surplus: Number, maximum_surplus: Number) -> float:
     """Allocative efficiency: surplus / maximum surplus (Smith 1962; Plott and Smith 1978).
 
-    With taxes and fees the surplus is that of all, with what treasury and exchange receive.
-    1 is all that can be had; trades at a loss can make it negative. NaN if nothing can be had.
+    With taxes and fees, the surplus includes what treasury and exchange receive. 1 is the
+    maximum; trades at a loss can make it negative. NaN if there is nothing to gain.
     """
     return _ratio(surplus, maximum_surplus)
 
@@ -36,9 +36,9 @@ def efficiency(surplus: Number, maximum_surplus: Number) -> float:
 def deadweight_loss(maximum_surplus: Number, welfare: Number) -> float:
     """Deadweight loss: maximum surplus - welfare (Harberger 1954, AER 44).
 
-    Welfare is what traders, treasury and exchange have together, which is values less costs of what
-    was traded; the maximum surplus is that of a market without taxes, fees and price controls. What
-    is missing was lost to constraints, or to trades that should have been others (see
+    Welfare is the gain of traders, treasury and exchange together: values less costs of the
+    units traded. The maximum surplus is that of a market without taxes, fees and price controls.
+    The difference is lost to constraints, or to trades of the wrong units (see
     `efficiency_loss`).
     """
     return _float(maximum_surplus) - _float(welfare)
@@ -188,7 +188,7 @@ def turnover(volume: int, units: int) -> float:
 
 
 def mean(numbers: Iterable[Number], weights: Iterable[Number] | None = None) -> float:
-    """The mean, weighted if there are weights; NaN of nothing."""
+    """The mean, weighted if there are weights; NaN if there are no values."""
     found = _floats(numbers)
     if weights is None:
         return _ratio(sum(found), len(found))

@@ -1,4 +1,4 @@
-"""The tables of a market, made of `order_events` and `induced_values` alone.
+"""The tables of a market, made only from `order_events` and `induced_values`.
 
 `order_events` is as `order_event_table` makes it, `induced_values` as `InducedValues.frame`, with
 the rows of `Dividends.frame` where an asset is traded. Where several markets run beside each other,
@@ -105,7 +105,7 @@ def period_table_of(rows: Sequence[dict[str, Any]]) -> pandas.DataFrame:
 
 
 def period_rows(parts: Sequence[PeriodParts]) -> list[dict[str, Any]]:
-    """Return the rows of `period_table` as dicts; what is missing is NaN or None."""
+    """Return the rows of `period_table` as dicts; missing values are NaN or None."""
     return [_period(one) for one in parts]
 
 

@@ -1,4 +1,4 @@
-"""TradeRow: a trade with what its units were worth and cost, as the table `trades` has it."""
+"""TradeRow: a trade with the values and costs of its units, as a row of the table `trades`."""
 
 from __future__ import annotations
 

@@ -97,8 +97,8 @@ class InducedValues:
     ) -> InducedValues:  # fmt: skip
         """Return demand that falls from *highest* and supply that rises from *lowest* by *step*.
 
-        With as many buyers as sellers this is the symmetric design (Smith 1962, chart 1). Units are
-        dealt back and forth, so that traders expect about the same.
+        With as many buyers as sellers this is the symmetric design (Smith 1962, chart 1). Units
+        are dealt back and forth, so that traders' units are worth about the same.
         """
         demand = [highest - rank * step for rank in range(len(buyers) * units)]
         supply = [lowest + rank * step for rank in range(len(sellers) * units)]
@@ -126,7 +126,7 @@ class InducedValues:
     ) -> InducedValues:  # fmt: skip
         """Return independent draws: whole numbers from *lowest* to *highest*, or from *draw*.
 
-        A buyer's values are sorted to fall, a seller's costs to rise. The same seed gives the same.
+        A buyer's values fall, a seller's costs rise. The same seed gives the same draws.
         """
         chance = random.Random(seed)
         one = draw or (lambda chance: chance.randint(lowest, highest))

@@ -1,4 +1,4 @@
-"""Asset: what is traded in a design without values: dividends, and who begins with what."""
+"""Asset: what is traded in a design without values: dividends, and initial endowments."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ASSET_RULES = Rules(budget=True, short_sales=False, self_trade="cancel_oldest")
 
 @dataclass(frozen=True)
 class Asset:
-    """An asset that pays dividends, and with how much cash and how many units each trader begins.
+    """An asset that pays dividends, and each trader's initial cash and units.
 
         asset = Asset(
             Dividends((0, 8, 28, 60), periods=15),
@@ -31,7 +31,7 @@ class Asset:
         )
         Design(asset, NearZeroIntelligence, periods=15)
 
-    In place of the values of a design; the arms of a design may have other assets.
+    It replaces the values of a design; the arms of a design may have different assets.
 
     Args:
         dividends: what each unit pays at the end of each period.
@@ -39,7 +39,7 @@ class Asset:
             returns such, and draws them for each market, that is for each group.
 
     Raises:
-        BadMarket: this is no asset, or these are no endowments.
+        BadMarket: the dividends or the endowments are not valid.
     """
 
     dividends: Dividends
@@ -48,7 +48,7 @@ class Asset:
     def __post_init__(self) -> None:
         if not isinstance(self.dividends, Dividends):
             raise BadMarket(
-                f"dividends={self.dividends!r} are no dividends.",
+                f"dividends={self.dividends!r} are not dividends.",
                 "Write Asset(Dividends((0, 10), periods=5), …).",
             )
         if not callable(self.endowments):
@@ -80,7 +80,7 @@ def _check(given: Any) -> Endowments:
         right = right and type(own[1]) is int and own[1] >= 0
     if not right:
         raise BadMarket(
-            f"endowments={given!r} are none.",
+            f"endowments={given!r} are not endowments.",
             'Write {"a": (225, 3), "b": (585, 2)}: cash (a whole number or a Decimal) and units, '
             "both at least 0.",
         )

@@ -140,10 +140,10 @@ def arms_in(text: str) -> dict[str, dict[str, Any]]:
         except (ValueError, KeyError) as error:
             raise BadMarket(
                 f"Line {reader.line_num} cannot be read: {','.join(row)} ({error}).",
-                "See Design.to_csv for what a line may say.",
+                "See Design.to_csv for the format.",
             ) from None
     if not arms:
-        raise BadMarket("The file has no lines.", "See Design.to_csv for what it may say.")
+        raise BadMarket("The file has no lines.", "See Design.to_csv for its format.")
     return {name: arm.arguments() for name, arm in arms.items()}
 
 
@@ -174,7 +174,7 @@ class _Arm:
         sides = self._units.setdefault(int(row.period), {"values": {}, "costs": {}})
         units, unit = sides[side].setdefault(row.trader, {}), int(row.unit)
         if unit in units:
-            raise ValueError(f"unit {unit} is there twice")
+            raise ValueError(f"unit {unit} appears twice")
         units[unit] = _read(row.amount)
 
     def arguments(self) -> dict[str, Any]:
@@ -217,9 +217,7 @@ def _rules(given: Mapping[str, Any]) -> Rules:
     try:
         return Rules.from_plain(dict(given))
     except TypeError as error:
-        raise BadMarket(
-            f"There is no such rule: {error}.", "See Rules for those there are."
-        ) from None
+        raise BadMarket(f"There is no such rule: {error}.", "See Rules for the list.") from None
 
 
 def _checked(name: str, value: Any) -> Any:

@@ -64,30 +64,30 @@ class Design:
         call = study.arm("call")
         serve(call.pages(seconds=90), players=call.players)
 
-    Every simulated market has new traders, so that none learns from the market before.
+    Every simulated market has new traders, so that none learns from an earlier market.
 
     Args:
         values: what units are worth and cost, in all markets of the design; or a function of random
             numbers that draws them for each market, or of random numbers and the period, for each
             period. A dict has one of these from a period on: {1: low, 4: high}. The names in it are
-            the traders' seats. Or an `Asset`, which nobody has values of.
+            the traders' seats. Or an `Asset`, for which nobody has values.
         traders: what makes a robot trader, for all or by name: a class or function without
             arguments (`ZIC`, `GD`), or with one, which gets random numbers of its own (`ZIP`). A
             trader itself is copied as it is. Not needed if only people trade.
         periods, steps: as for `simulate_market`.
-        clear_after_trade: take all standing orders away after each trade, of robots and of people,
+        clear_after_trade: remove all standing orders after each trade, with robots and people,
             except in calls.
         rules: those of all periods; or a dict of those from a period on.
-        practice: how many practice periods come first. They are numbered up to 0 (the last is 0)
-            where `values`, `rules` or `shifts` name periods, else they are as period 1. Traders
+        practice: how many practice periods come first. If `values`, `rules` or `shifts` name
+            periods, the last practice period is number 0; otherwise they are like period 1. Traders
             learn in them; the tables leave them out.
         groups: how many groups a session has, each with a market of its own.
         shifts: what is added to all values ("demand") and costs ("supply") from a period on.
-        arms: the treatment arms; for each, which of these arguments are others there.
-        name: the arm's name in tables where there is only one.
+        arms: the treatment arms; for each, the arguments that differ.
+        name: the arm's name in tables if there is only one.
 
     Raises:
-        BadMarket: units and traders do not fit, or an argument makes no sense.
+        BadMarket: units and traders do not fit, or an argument is not valid.
     """
 
     values: Values | Asset
@@ -127,11 +127,11 @@ class Design:
 
     @property
     def asset(self) -> Asset | None:
-        """The asset that is traded; None where traders have values and costs."""
+        """The traded asset; None if traders have values and costs."""
         return self.values if isinstance(self.values, Asset) else None
 
     def endowments_in(self, seed: int | str = 0) -> Endowments:
-        """Return with what cash and units of the asset each seat begins; nothing without one.
+        """Return the initial cash and units of each seat; empty without an asset.
 
         Args:
             seed: the market's, if a function draws them.
@@ -217,7 +217,7 @@ class Design:
             ) from None
 
     def each_arm(self) -> dict[str, Self]:
-        """Return the design of each arm by its name; of a design without arms, itself."""
+        """Return the design of each arm by its name; for a design without arms, itself."""
         return {name: self.arm(name) for name in self.arms} or {self.name: self}
 
     # Robots
@@ -239,7 +239,7 @@ class Design:
         )
 
     def planned(self, seed: int | str) -> tuple[dict[str, Trader], list[PlannedPeriod]]:
-        """Return new robot traders for one market, by seat, and what holds in its periods.
+        """Return new robot traders for one market, by seat, and its periods' values and rules.
 
         Raises:
             BadMarket: the design has several arms, or no robot traders; or this is a design of an
@@ -248,8 +248,8 @@ class Design:
         self._check_one_arm("planned(seed)")
         if self.asset is not None:
             raise BadMarket(
-                "The periods of an asset's market cannot be traded one by one: traders keep cash "
-                "and units, and nobody has values.",
+                "Periods with an asset cannot be traded one by one: cash and units carry over, "
+                "and nobody has values.",
                 "Call design.simulate(seed), or give the design values.",
             )
         plans = [self._plan(period, seed) for period in self.numbers]
@@ -268,7 +268,7 @@ class Design:
     def bots(
         self, people: int | Iterable[int] = 0, *, seed: int | str = 0, **options: Any
     ) -> dict[int, Any]:
-        """Return a bot for each place of a session that no person has, for `run.bots`.
+        """Return a bot for each place of a session without a person, for `run.bots`.
 
             run.bots(design.bots(people=2, pace=0.5))
 
@@ -306,10 +306,10 @@ class Design:
 
             run = serve([Instructions, *design.pages(seconds=120), Payoff], players=design.players)
 
-        Values and rules are those of the period; a call market's periods are pages to send orders
+        Each page has the values and rules of its period; in a call market, players send orders
         for the call. With several groups a wait page comes first, where the players of a group wait
         for each other. The recorded market is `run.market("market")`, that of the practice periods
-        `run.market("practice")`; they share no purse.
+        `run.market("practice")`; their cash is separate.
 
         Args:
             seconds: the length of a period; None for no end; by default that of *page*.
@@ -318,8 +318,9 @@ class Design:
             attributes: attributes of the pages, such as `clear_when_all_ready=True`.
 
         Raises:
-            BadMarket: the design has several arms; or the page is none for its rules; or it or the
-                attributes have other `rules`, or `market_names`, `open_market` or `late_trader`.
+            BadMarket: the design has several arms; or the page does not fit its rules; or the
+                page or the attributes have other `rules`, or `market_names`, `open_market` or
+                `late_trader`.
         """
         self._check_one_arm("pages()")
         given = attributes if seconds is ... else {"seconds": seconds, **attributes}
@@ -336,15 +337,15 @@ class Design:
         period on (item "value" or "cost"; a period's rows are all its units), a rule from a period
         on until it is set again ("rules.improvement"; before, it is as usual), or a number of the
         whole arm ("periods", "practice", "groups", "steps", "clear_after_trade").
-        Robot traders are there by their names ("robot") if all of them are ZIU, ZIC, ZIP, GD, GDX,
-        AA, RothErev or Sniper; else give them to `read_csv` again.
+        The file names robot traders ("robot") if all of them are ZIU, ZIC, ZIP, GD, GDX, AA,
+        RothErev or Sniper; otherwise pass them to `read_csv` again.
 
         Args:
             seed: of the market whose values are written, if a function draws them.
 
         Raises:
-            BadMarket: the values are drawn, and there is no seed; or this is a design of an asset,
-                for which there is no such file.
+            BadMarket: the values are drawn, and there is no seed; or the design has an asset,
+                which such a file cannot describe.
         """
         if any(design.asset is not None for design in self.each_arm().values()):
             raise BadMarket(
@@ -352,7 +353,7 @@ class Design:
                 "Keep it as code: Design(Asset(…)).",
             )
         if seed is None and any(design._is_drawn for design in self.each_arm().values()):
-            raise BadMarket("The values are drawn.", "Say for which market: to_csv(…, seed=1).")
+            raise BadMarket("The values are drawn.", "Name the market: to_csv(…, seed=1).")
         text = csv_form.text_of(self, 0 if seed is None else seed)
         if path is not None:
             with open(path, "w", encoding="utf-8", newline="") as file:
@@ -412,7 +413,7 @@ class Design:
         """Return one of the five markets of Gode and Sunder (1993), with their rules.
 
         The values are a reconstruction from the paper's figures. Prices are whole numbers up to
-        200, an order is of one unit, quotes must improve, and a trade takes all quotes away.
+        200, an order is for one unit, quotes must improve, and a trade removes all quotes.
         """
         usual: dict[str, Any] = {
             "rules": replace(GODE_SUNDER, lapse=None), "clear_after_trade": True,
@@ -472,7 +473,7 @@ class Design:
             first = next(iter(self.arms))
             raise BadMarket(
                 f"The design has {len(self.arms)} arms: {', '.join(self.arms)}.",
-                f"Say which: design.arm({first!r}).{method}.",
+                f"Choose one: design.arm({first!r}).{method}.",
             )
 
     def _same_in_arms(self, name: str, found: list[Something]) -> Something:
@@ -480,7 +481,7 @@ class Design:
         if any(other != first for other in others):
             raise BadMarket(
                 f"The arms have different {name}: {', '.join(self.arms)}.",
-                f"Say of which arm: design.arm({next(iter(self.arms))!r}).{name}.",
+                f"Choose an arm: design.arm({next(iter(self.arms))!r}).{name}.",
             )
         return first
 
@@ -512,6 +513,6 @@ class Design:
         right = bool(by_period) and all(type(number) is int for number in by_period)
         if not right or not all(isinstance(rules, Rules) for rules in by_period.values()):
             raise BadMarket(
-                f"rules={self.rules!r} are no rules.",
+                f"rules={self.rules!r} are not rules.",
                 "Write rules=Rules(improvement=True), or rules={1: Rules(), 4: Rules(…)}.",
             )

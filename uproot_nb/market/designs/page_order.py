@@ -139,7 +139,7 @@ def _trading_page(
     parent = kind if page is None else page
     if not isinstance(parent, type) or not issubclass(parent, kind):
         raise BadMarket(
-            f"page={page!r} is no {kind.__name__}.", f"Write class Trading({kind.__name__}): …"
+            f"page={page!r} is not a {kind.__name__}.", f"Write class Trading({kind.__name__}): …"
         )
     _check_page(design, parent, kind)
     if design.asset is not None:

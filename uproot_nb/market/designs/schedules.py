@@ -31,7 +31,7 @@ Shifts = Mapping[int, Mapping[str, Price]]
 
 
 def in_period(by_period: Mapping[int, Something], period: int) -> Something:
-    """Return what holds in a period: the entry of the latest number up to it, else the first."""
+    """Return the entry for a period: that of the latest number up to it, else the first."""
     begun = [number for number in by_period if number <= period]
     return by_period[max(begun) if begun else min(by_period)]
 
@@ -83,7 +83,7 @@ def check_values(values: Any) -> None:
     for source in sources:
         if not isinstance(source, InducedValues) and not callable(source):
             raise BadMarket(
-                f"values={values!r} are no induced values.",
+                f"values={values!r} are not induced values.",
                 "Give InducedValues(…), or a function of random numbers that returns such; or a "
                 "dict of them, by the period from which they hold.",
             )
@@ -107,6 +107,6 @@ _EXAMPLE = 'Write shifts={4: {"demand": 20, "supply": -5}}, for example.'
 def _check_periods(name: str, by_period: Mapping[Any, Any]) -> None:
     if not by_period or any(type(number) is not int for number in by_period):
         raise BadMarket(
-            f"{name}={by_period!r} does not say from which period on.",
+            f"{name}={by_period!r} does not say from which period the entries hold.",
             f"Write {name}={{1: …, 4: …}}; practice periods have numbers up to 0.",
         )

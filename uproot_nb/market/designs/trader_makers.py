@@ -1,4 +1,4 @@
-"""Trader makers: what makes new robot traders for each market."""
+"""Trader makers: functions and classes that make new robot traders for each market."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def makers_of(traders: Traders | None, names: Iterable[str]) -> dict[str, Trader
     for name, maker in makers.items():
         if not (callable(maker) or _is_trader(maker)):
             raise BadMarket(
-                f"{name}: {maker!r} makes no traders.",
-                "Give a class or function that does, such as ZIC.",
+                f"{name}: {maker!r} does not make traders.",
+                "Give a class or function that makes traders, such as ZIC.",
             )
     return makers
 

@@ -62,7 +62,7 @@ class FlowMessage(NamedTuple):
 
 @dataclass(frozen=True)
 class LobsterFiles:
-    """A message file and a book file, row by row the book after each message.
+    """A message file, and a book file with the book after each message.
 
     Attributes:
         messages: time (float64, seconds after midnight), type (1 to 7), order, size, price (in
@@ -74,7 +74,7 @@ class LobsterFiles:
     book: pandas.DataFrame
 
     def write(self, folder: str | Path, name: str = "market") -> tuple[Path, Path]:
-        """Write both files, without a line of names, and return their paths.
+        """Write both files, without a header line, and return their paths.
 
             to_lobster(run.market()).write("flow", "session1")
 
@@ -99,19 +99,19 @@ def to_lobster(
         files = to_lobster(run.market(), period=1)
         files.messages, files.book
 
-    A trade is an execution (type 4) of the order that stood. Of the order that met it only what
-    stands afterwards is a submission (type 1). Of orders that are shown in parts only what is shown
-    is there, and each part has a number of its own, above all others. What the rules refuse is not
-    there. Times are after midnight UTC of the day on which the period began; in a simulation they
-    are its steps.
+    A trade is an execution (type 4) of the standing order. Of the order that met it, only the
+    part that stands afterwards is a submission (type 1). Of orders with hidden size, the files
+    have only the parts that are shown, each with a number of its own, above all others. They
+    leave out what the rules refuse. Times are seconds after midnight UTC of the day on which the
+    period began; in a simulation they are steps.
 
     Args:
         period: which period; may be left out if there is only one.
         levels: how many prices of each side the book has.
 
     Raises:
-        BadMarket: there are several periods, or none of that number; or trades have not the price
-            of the order that stood, as in a call, which such files cannot say.
+        BadMarket: there are several periods, or none with that number; or trades do not have the
+            standing order's price, as in a call, which such files cannot express.
     """
     import pandas  # lazy: an experiment that makes no table does not need it
 
@@ -289,7 +289,7 @@ def scaled(price: Any) -> int:
     exact = Fraction(repr(float(price))) * SCALE
     if exact.denominator != 1:
         raise BadMarket(
-            f"The price {price} has more than four decimals, and such files cannot say so.",
+            f"The price {price} has more than four decimals, which such files cannot hold.",
             "Export markets whose tick is 0.0001 or a multiple of it.",
         )
     return int(exact)

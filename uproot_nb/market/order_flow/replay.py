@@ -1,4 +1,4 @@
-"""replay_orders: an order flow as a book takes it, with the tables of a market."""
+"""replay_orders: runs a book on an order flow, and returns the tables of a market."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class ReplayedMarket(SimulatedMarket):
 
     @cached_property
     def notes(self) -> pandas.DataFrame:
-        """Messages that the book could not take as they are, with the reason; see `replay_orders`.
+        """Messages that the book could not take unchanged, with the reason; see `replay_orders`.
 
         Columns: message (its place, from 0), those of the message, and note.
         """
@@ -89,30 +89,31 @@ def replay_orders(
         replayed.trades, replayed.book, replayed.depth, replayed.notes
 
     A submission (type 1) is a limit order, a partial cancellation (2) reduces one, a deletion (3)
-    cancels it, and an execution (4) is an order of the other side that takes it at its price. The
-    traders are not in such files: each order is one of its own, named by its number, and who takes
-    one is "taker". `time` is in seconds after midnight. Messages that do not fit are in `notes`:
+    cancels it, and an execution (4) is an order of the other side that takes it at its price. Such
+    files do not name traders: each order has a trader of its own, named by its number, and the
+    other side of an execution is "taker". `time` is in seconds after midnight. Messages that do not
+    fit are in `notes`:
 
     - "hidden execution" (5) and "cross trade" (6): trades without an order in the book. They are
       left out.
-    - "unknown order": it stood before the first message. With *opening*, what stands at its price
-      from before is reduced or taken instead, without a note; else the message is left out.
-    - "not the first in line": an execution of an order before which others stand by price and time.
-      The order is reduced by so much, so that the book is right, and there is no trade.
-    - "traded at once": a new order met one that stands, and has traded with it.
-    - "refused: …": the rules do not take it. A halt (7, price -1) halts trade until quotes or
+    - "unknown order": it stood before the first message. With *opening*, the opening depth at
+      its price is reduced or taken instead, without a note; else the message is left out.
+    - "not the first in line": an execution of an order that others precede by price and time.
+      The order is reduced by its size, so that the book is right, and there is no trade.
+    - "traded at once": a new order met a standing one, and has traded with it.
+    - "refused: …": the rules refuse it. A halt (7, price -1) halts trade until quotes or
       trades (prices 0 and 1) go on. An execution that is refused, as in a halt, still reduces its
-      order, without a trade; what comes later for a refused order is an "unknown order".
+      order, without a trade; later messages about a refused order are an "unknown order".
 
     Args:
         opening: a row of a book file: what stands before the first message. The first row of a book
             file is the book after its first message, so give `opening=book.iloc[0]` and leave that
             message out.
-        rules: by default those of a market that takes any price and quantity of the messages.
+        rules: by default those of a market that accepts any price and quantity.
         levels: how many levels `depth` has.
 
     Raises:
-        BadMarket: this is no order flow, or the rules are those of a call market.
+        BadMarket: this is not an order flow, or the rules are those of a call market.
     """
     flow = _messages_in(messages)
     sizes = [] if opening is None else [int(size) for size in opening.iloc[1::2]]
@@ -120,7 +121,7 @@ def replay_orders(
     allowed = rules or _rules_for(flow, sizes, prices)
     if allowed.call:
         raise BadMarket(
-            "A call market has no order flow that trades.", "Write rules without call=True."
+            "A call market cannot replay an order flow.", "Write rules without call=True."
         )
     replay = _Replay(allowed, levels)
     if opening is not None:
@@ -162,7 +163,7 @@ def _message(place: int, row: tuple[Any, ...]) -> FlowMessage:
     ):
         named = ", ".join(f"{n}={v!r}" for n, v in zip(MESSAGE_COLUMNS, row, strict=True))
         raise BadMarket(
-            f"Row {place} is no message: {named}.",
+            f"Row {place} is not a message: {named}.",
             "Give whole numbers after the time, and 1 (buy) or -1 (sell) as direction.",
         )
     return message

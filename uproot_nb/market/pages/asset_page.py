@@ -35,8 +35,8 @@ class AssetMarketPage(MarketPage):
     Each round is a period. When it ends, its dividend is drawn and paid for each unit; cash and
     units are carried over to the next one, for all traders, including absent ones. The first trader
     to arrive in a period ends the previous one for everybody. A new group starts afresh: its
-    traders are endowed, whatever they had elsewhere. A trader who joins after the first period has
-    opened has nothing, so open all places in time (`serve(…, players=9)`), or endow late traders:
+    traders get endowments, whatever they had elsewhere. Traders who join after the first period has
+    opened have nothing, so open all places in time (`serve(…, players=9)`), or endow late traders:
     `def late_trader(page, market, trader)`.
 
     Attributes:

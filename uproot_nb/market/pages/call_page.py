@@ -39,9 +39,9 @@ class CallMarketPage(MarketPage):
     the price.
 
     Attributes:
-        sealed: players do not see others' orders: no page, push or reply has them, and the numbers
-            of their own orders do not reveal how many there are. With False everybody sees the book
-            as it fills.
+        sealed: players do not see others' orders: no page, push or reply has them, and the
+            numbers of their own orders do not reveal how many there are. If False, everybody
+            sees the book as it fills.
         clear_when_all_ready: show a button "Ready"; when everybody has pressed it, the market is
             cleared, and the page shows the result and a button to go on. The market waits for all
             traders who have begun, are here or still on their way, and have not dropped out; at
@@ -82,7 +82,7 @@ class CallMarketPage(MarketPage):
 
     @classmethod
     def clear_if_all_ready(cls, player: Player) -> None:
-        """Clear if nobody is awaited any more.
+        """Clear the market if it waits for nobody any more.
 
         This happens automatically when somebody is ready, moves or drops out (after the handler, if
         there is one). Call it if `traders` has changed.
@@ -123,7 +123,7 @@ class CallMarketPage(MarketPage):
     def set_ready(
         page: Any, player: Player, market: str, ready: bool, sent: float | None = None
     ) -> dict[str, Any]:
-        """Mark the player as ready, or as not ready after all."""
+        """Mark the player as ready, or as no longer ready."""
         if not page.clear_when_all_ready:
             raise Refused("This market is cleared when its time is up.")
         markets = markets_of(page, player)

@@ -109,7 +109,7 @@ def _quote(outcome: Outcome) -> list[Any] | None:
 def push(
     page: Any, market: Market, traders: list[Player], news: Mapping[str, Any], event: str
 ) -> None:
-    """Push to those on the page; browsers ignore pushes of another period."""
+    """Push to players on the page; browsers ignore pushes of another period."""
     data = {"market": market.name, "period": market.period, **news}
     world_of(market.model).delivery.notify(None, traders, data, event, page)
 

@@ -55,8 +55,8 @@ class MarketPage(Page):
                 market.induce(InducedValues.drawn(names[::2], names[1::2], units=3, seed=1))
 
     Each visit to a page with these `market_names` is a period with a market of its own; give a
-    practice page other names and `practice = True`. Each group trades by itself. Several names are
-    shown side by side. To change the page's design, write a template that begins with
+    practice page other names and `practice = True`. Each group trades separately. Several
+    markets are shown side by side. To change the page's design, write a template that begins with
     `{% extends "uproot_nb/Market.html" %}`; its blocks are `above`, `markets`, `below`.
 
     Attributes:
@@ -127,7 +127,7 @@ class MarketPage(Page):
         market.close()
 
     def facts(page: Any, player: Player, market: Market) -> Mapping[str, Any]:
-        """Return further facts that a player reads beside cash and units: {"Role": "A"}.
+        """Return more facts that a player reads beside cash and units: {"Role": "A"}.
 
         They are sent once, when the page opens.
         """
@@ -158,8 +158,8 @@ class MarketPage(Page):
     def periods(page: Any, player: Player) -> int | None:
         """Return how many periods there are, as the page says; None if that is not known yet.
 
-        These are the pages with these markets in the player's page order. It is not known while a
-        `Repeat` is undecided, or where `period` is your own.
+        These are the pages with these markets in the player's page order. The number is unknown
+        while a `Repeat` is undecided, or if `period` is your own function.
         """
         if page_function(page, "period") is not page_function(MarketPage, "period"):
             return None
@@ -173,7 +173,7 @@ class MarketPage(Page):
 
     @classmethod
     def resume_all(cls, world: World) -> None:
-        """Let orders leave and halts end at their time after a restart."""
+        """Restart the timers of orders and halts after a restart of the kernel."""
         wake_markets(world)
 
     # For other kinds of market pages
@@ -236,8 +236,8 @@ class MarketPage(Page):
         """Buy or sell at a price or better, or at the best available price if *price* is None.
 
         *language*: the page's, for a price and quantity typed as text. *terms*: "ioc" or "fok" for
-        an order that does not stand. *good_for*: the seconds for which it may stand, *shown*: how
-        many units are shown at a time.
+        an order that does not stand. *good_for*: the seconds for which it may stand. *shown*:
+        how many units are shown at a time.
         """
         found, units = _market(page, player, market), entered_quantity(quantity, language)
         if price is None:
@@ -302,9 +302,9 @@ class MarketPage(Page):
     def repeat_order(
         page: Any, player: Player, market: str, order: Any, sent: Any = None
     ) -> dict[str, Any]:
-        """Shout the price of the player's own order again: others hear it, the book stays as it is.
+        """Shout the price of the player's own order again: others see it, the book does not change.
 
-        Robots do so, and learn from it. A call market has nothing to hear before it is cleared.
+        Robots do so, and learn from it. In a call market nobody sees anything before it is cleared.
         """
         found = _market(page, player, market)
         asked = Replace(player.name, order)

@@ -1,4 +1,4 @@
-"""Trader data: a trader's own units, money and trades, and why an order would be refused anyway.
+"""Trader data: a trader's own units, money and trades, and why an order would be refused.
 
 The book decides. A reason here is one for which it refuses every new order of that side, whatever
 its price; where that is not certain, there is none.

@@ -33,9 +33,9 @@ def by_period(
 
         plots.by_period(simulated, "alpha")
 
-    Each arm has a line, or else each design. Bars are one standard error of the mean over sessions;
-    a session with several groups counts once. Without arms and designs, as for `run.market()`, it
-    is one line.
+    Each arm, or else each design, has a line. Bars are one standard error of the mean over
+    sessions; a session with several groups counts once. Without arms and designs, as for
+    `run.market()`, there is one line.
 
     Args:
         column: efficiency, alpha, or another number of the table.
@@ -64,8 +64,8 @@ def bubble(tables: Source, *, by: str | None = None, ax: Axes | None = None) -> 
 
         plots.bubble(run.market())
 
-    With several sessions, each is a thin line, and the thick one is their mean. Each arm has a
-    thick line, or else each design, and a fundamental value of its own where they differ.
+    With several sessions, each is a thin line, and the thick one is their mean. Each arm, or
+    else each design, has a thick line, and its own fundamental value if they differ.
 
     Args:
         by: the column that has a line for each of its values; by default the arm, else the design.

@@ -67,7 +67,7 @@ def bid_ask_history(tables: Source, *, period: int = 1, ax: Axes | None = None) 
 
         plots.bid_ask_history(run.market(), period=2)
 
-    Time is in seconds from the period's first event, in a simulation in steps.
+    Time is in seconds from the period's first event; in a simulation, in steps.
 
     Args:
         tables: those of one market, with `book` and `trades`.

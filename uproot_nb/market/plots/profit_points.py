@@ -19,7 +19,7 @@ def profits(tables: Source, *, by: str | None = None, ax: Axes | None = None) ->
         plots.profits(simulated)
         plots.profits(run.market(), by="side")
 
-    On the line, traders earn what competitive equilibrium gives them; above it, more.
+    On the line, traders earn what they would earn in competitive equilibrium; above it, more.
 
     Args:
         tables: with the table `traders`.

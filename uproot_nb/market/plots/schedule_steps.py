@@ -33,16 +33,16 @@ def supply_and_demand(
         plots.supply_and_demand(design.values_in(1), rules=design.rules_in(1))
         plots.supply_and_demand(run.market(), period=3)
 
-    The n-th unit traded stands above the n-th unit of the schedules. The band is the interval of
+    The n-th unit traded is above the n-th unit of the schedules. The band is the interval of
     competitive equilibrium prices under the period's taxes, fees and price controls. Prices are
-    those that traders name. Taxes and fees lower demand and raise supply; dotted is what these were
-    without: the values and costs.
+    those that traders name. Taxes and fees lower demand and raise supply; dotted lines are the
+    values and costs without them.
 
     Args:
-        values: the values, or a market's tables, with those of its trades.
+        values: the values, or a market's tables, including its trades.
         trades: the table `trades`, if it is not among the tables.
-        period: which period, of tables.
-        rules: those under which values are traded; tables have theirs.
+        period: which period of the tables.
+        rules: the rules for values alone; tables have their own.
 
     Raises:
         BadMarket: there are several markets, or rules besides tables.
@@ -76,7 +76,7 @@ def _units(values: InducedValues | Source, period: int, rules: Constrained | Non
         return units_by_period([*values.rows([period]), *constraint_rows(rules, [period])])[period]
     if rules is not None:
         raise BadMarket(
-            "There are rules besides tables, which have their own in induced_values.",
+            "Tables have their own rules in induced_values, and rules= was given, too.",
             "Leave out rules=, or give InducedValues instead of tables.",
         )
     table = one_market(values, "induced_values")

@@ -1,4 +1,4 @@
-"""Sources: the tables that a figure is drawn of, from a market, a study or a table itself."""
+"""Sources: the tables that a figure shows, from a market, a study or a table itself."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def select(
 
 
 def select(tables: Any, **labels: Any) -> Any:
-    """Return the rows of one arm, session or group, of one table or of all.
+    """Return the rows of one arm, session or group, from one table or all.
 
         plots.price_path(plots.select(simulated, session="call 3"))
 

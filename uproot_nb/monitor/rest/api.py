@@ -1,4 +1,4 @@
-"""RestApi: answers what programs ask about a run, and carries out what they want done."""
+"""RestApi: answers programs' questions about a run, and carries out their actions."""
 
 from __future__ import annotations
 
@@ -163,10 +163,10 @@ def _body(request: StewardRequest) -> Mapping[str, Any]:
         given = orjson.loads(request.content or b"{}")
     except orjson.JSONDecodeError as error:
         raise BadAction(
-            "act", f"the request is no JSON ({error})", 'Send {"players": […]}.'
+            "act", f"the request is not JSON ({error})", 'Send {"players": […]}.'
         ) from None
     if not isinstance(given, dict):
-        raise BadAction("act", "the request is no JSON object", 'Send {"players": […]}.')
+        raise BadAction("act", "the request is not a JSON object", 'Send {"players": […]}.')
     return given
 
 

@@ -1,4 +1,4 @@
-"""EventStreams: a session's events as lines of JSON, up to now or for as long as one listens."""
+"""EventStreams: a session's events as lines of JSON, up to now or as they come."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""describe_api: the REST API in OpenAPI's words, made from the routes and the actions."""
+"""describe_api: the REST API as an OpenAPI description, made from the routes and the actions."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def parse_query(
             listed = f"It takes {', '.join(schemas)}." if schemas else "It takes no parameters."
             raise BadAction(what, f"it takes no {name[:80]!r}", listed)
         if name in found:
-            raise BadAction(what, f"{name!r} is there twice", "Give it once.")
+            raise BadAction(what, f"{name!r} was given twice", "Give it once.")
         found[name] = _value(what, name, text, schemas[name])
     return {name: schema.get("default") for name, schema in schemas.items()} | found
 

@@ -154,12 +154,12 @@ def _no_answer(error: Exception, host: str) -> str:
         )
     if isinstance(reason, ssl.SSLError) and isinstance(error, URLError):
         return (
-            f"{host} does not speak HTTPS as it should: {reason.reason or reason}.\nIf it is the "
+            f"{host} does not speak proper HTTPS: {reason.reason or reason}.\nIf it is the "
             "address that `uproot-nb run --monitor` prints, write http:// as it does."
         )
     return (
-        f"{host} gave no whole answer: {reason}.\nIs the server running, and the address "
-        "right? What was asked for last may have been done all the same."
+        f"{host} gave no complete answer: {reason}.\nIs the server running, and the address "
+        "right? The last request may have been carried out even so."
     )
 
 

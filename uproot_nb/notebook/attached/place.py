@@ -45,20 +45,20 @@ def place_of(url: str, token: str | None = None) -> Place:
         has_place = False
     if not has_place:
         raise UprootError(
-            "attach(…) was given no address of a server.\n"
+            "attach(…) was not given the address of a server.\n"
             'Copy the one that `uproot-nb run --monitor` prints: attach("http://127.0.0.1:8610/", '
             'token="…"); or that of Jupyter.'
         )
     if _OF_PARTICIPANTS.search(parts.path):
         raise UprootError(
-            "attach(…) was given a link for participants, and nobody watches a session by one.\n"
+            "attach(…) was given a participant's link, which cannot show a session.\n"
             "Give the address of the monitor, which `uproot-nb run --monitor` prints, or that of "
             "Jupyter, and a steward's or viewer's token."
         )
     token = token or _token_in(parts.fragment) or _token_in(parts.query)
     if not token or not re.fullmatch(r"[\x21-\x7e]+", token):
         raise UprootError(
-            f"attach(…) was given {'no token that can be one' if token else 'no token'}.\n"
+            f"attach(…) was given {'something that cannot be a token' if token else 'no token'}.\n"
             "Give it as attach(url, token=…): that of a steward or a viewer, or Jupyter's."
         )
     path = _BEHIND.sub("", parts.path.rstrip("/"))

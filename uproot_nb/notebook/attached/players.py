@@ -15,7 +15,7 @@ _MISSING = object()
 
 
 class AttachedPlayer:
-    """A player of a run elsewhere: what it was when `run.players` was read.
+    """A player of a run elsewhere, as it was when `run.players` was read.
 
         ann = run.players[0]
         ann.page, ann.online, ann.contribution
@@ -66,7 +66,7 @@ class AttachedPlayer:
 
     def __setattr__(self, field: str, value: Any) -> NoReturn:
         raise UprootError(
-            f"player/{self.name} is served elsewhere, and is only read here.\n"
+            f"player/{self.name} is served elsewhere, and is read-only here.\n"
             f"Write run.set(player, {field}=…)."
         )
 

@@ -65,11 +65,11 @@ class Replica:
             try:
                 event = _DECODER.decode(line).event(self.session)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise AttachFailed(f"The server has sent what is no event ({error}).") from None
+                raise AttachFailed(f"The server has sent an unreadable event ({error}).") from None
             seq += 1
             if event.seq != seq:
                 raise AttachFailed(
-                    f"The server has sent event {event.seq} where {seq} was to come.\nAttach again."
+                    f"The server has sent event {event.seq} instead of {seq}.\nAttach again."
                 )
             yield event
 

@@ -45,13 +45,13 @@ class AttachedRun(AttachedSteering, StudyTables):
     def facts(self) -> dict[str, Any]:
         """What the session is now: state, players, online, frozen, seq, and your role.
 
-        A steward's have `url`, the root of the participants' site, and `join_link`.
+        Stewards also get `url`, the root of the participants' site, and `join_link`.
         """
         return dict(self._client.get("sessions", self.name))
 
     @property
     def closed(self) -> bool:
-        """Whether this look was closed; the run may go on."""
+        """Whether this connection was closed; the run may go on."""
         return self._is_closed
 
     @property
@@ -69,7 +69,7 @@ class AttachedRun(AttachedSteering, StudyTables):
 
     @property
     def hands(self) -> Bunch[AttachedPlayer]:
-        """The players whose hands are up, who has waited longest first."""
+        """The players whose hands are up, those who have waited longest first."""
         with self._following:
             players, state = self.players, self._replica.state
             up = [player for player in players if state.players[player.name].hand]
@@ -82,7 +82,8 @@ class AttachedRun(AttachedSteering, StudyTables):
     def overview(self) -> pandas.DataFrame:
         """A row per page where somebody is: page, here, long, waiting, sentence.
 
-        `long` is how many are there for longer than is usual; `sentence` says who waits for whom.
+        `long` is how many have been there for longer than usual; `sentence` says who waits for
+        whom.
         """
         return self._asked("overview", ["page", "here", "long", "waiting", "sentence"])
 
@@ -90,7 +91,7 @@ class AttachedRun(AttachedSteering, StudyTables):
     def rooms(self) -> pandas.DataFrame:
         """A row per room: name, open, waiting, labels_waiting, admitted, places, url.
 
-        A viewer's has no `url`.
+        Viewers get no `url`.
         """
         columns = ["name", "open", "waiting", "labels_waiting", "admitted", "places"]
         return self._asked("rooms", columns)
@@ -181,7 +182,7 @@ class AttachedRun(AttachedSteering, StudyTables):
         if until > self._replica.state.seq:
             raise AttachFailed(
                 f"Of the {until} events of '{self.name}' only {self._replica.state.seq} came: the "
-                "answer was cut off.\nLook again."
+                "answer was cut off.\nRead the table again."
             )
 
     def _now(self) -> State:
@@ -194,7 +195,7 @@ class AttachedRun(AttachedSteering, StudyTables):
     # ---- the end ----
 
     def close(self) -> None:
-        """End this look. The run goes on, and the tables here stay as they are. Idempotent."""
+        """Disconnect. The run goes on, and the tables here do not change any more. Idempotent."""
         self._is_closed = True
 
     def __enter__(self) -> Self:
@@ -225,7 +226,7 @@ def attach(url: str, token: str | None = None, session: str | None = None) -> At
         run.state
         run.advance(run.players[3])
 
-    A viewer's token only looks, and what a viewer does not get is … in the tables.
+    With a viewer's token you can only look; … replaces what viewers do not get in the tables.
 
     Args:
         url: the address that `uproot-nb run --monitor` prints, with or without its token; or that
@@ -236,7 +237,7 @@ def attach(url: str, token: str | None = None, session: str | None = None) -> At
     Raises:
         AttachFailed: the server cannot be reached, or refuses the token; there is no such session,
             or there are several and none is named.
-        UprootError: the address or the token can be none.
+        UprootError: the address or the token is not valid.
     """
     place = place_of(url, token)
     client = ApiClient(place)

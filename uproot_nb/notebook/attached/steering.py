@@ -36,14 +36,14 @@ class AttachedSteering:
         """Take any action of the REST API by its name: `run.do("pause")`.
 
         Raises:
-            AttachFailed: it cannot be done; the token may be a viewer's.
+            AttachFailed: the server refused it; the token may be a viewer's.
             UprootError: an argument cannot be sent: only numbers, texts, lists and dicts can.
         """
         try:
             done = self._client.post("sessions", self.name, "actions", action, **arguments)
         except (TypeError, ValueError) as error:
             raise UprootError(
-                f"run.{action}(...) was given what cannot be sent: {error}.\n"
+                f"run.{action}(...) was given something that cannot be sent: {error}.\n"
                 "Give numbers, texts, true or false, lists and dicts."
             ) from None
         return str(done["text"])
@@ -52,8 +52,9 @@ class AttachedSteering:
         """Put players on the next page; see `Run.advance`.
 
         Args:
-            defaults: answers in the place of those that a form still waits for: True takes the
-                fields' defaults, a dict gives values by name. Without it, what is missing is named.
+            defaults: answers instead of those that a form still waits for: True takes the
+                fields' defaults, a dict gives values by name. Without it, the answer lists what
+                is missing.
         """
         arguments: dict[str, Any] = {}
         if isinstance(defaults, Mapping):
@@ -63,11 +64,11 @@ class AttachedSteering:
         return self.do("advance", players=_names(players), **arguments)
 
     def revert(self, players: Any) -> str:
-        """Put players back on the page before."""
+        """Put players back on the previous page."""
         return self.do("revert", players=_names(players))
 
     def move_to_end(self, players: Any, *, exit: str | Exit | None = None) -> str:
-        """Put players past their last page; `exit` says how their participation has ended."""
+        """Move players past their last page; `exit` says how their participation has ended."""
         given = {} if exit is None else {"exit": name_of_exit(exit)}
         return self.do("move_to_end", players=_names(players), **given)
 
@@ -85,11 +86,11 @@ class AttachedSteering:
         return self.do("regroup", players=_names(players), **given)
 
     def free(self, players: Any) -> str:
-        """Give places to others, as of somebody who returned the submission."""
+        """Open players' places to others, for example after a returned submission."""
         return self.do("free", players=_names(players))
 
     def reload(self, players: Any) -> str:
-        """Let players' browsers load their page again."""
+        """Reload players' pages."""
         return self.do("reload", players=_names(players))
 
     def message(self, players: Any, text: str) -> str:
@@ -118,7 +119,7 @@ class AttachedSteering:
             file = run.payment_file("prolific", "bonuses.csv")
             run.mark_paid(file)
 
-        Of a file, what it paid is logged, players with equal amounts in one step.
+        For a file, the amounts in it are logged, those of players with equal amounts in one step.
         """
         if isinstance(players, PaymentFile) and amount is None:
             return self._mark_file(players)
@@ -144,37 +145,37 @@ class AttachedSteering:
     # ---- the session ----
 
     def pause(self) -> str:
-        """Let calls, forms, moves, waits and clocks stand still."""
+        """Pause calls, forms, moves, waits and clocks."""
         return self.do("pause")
 
     def resume(self) -> str:
-        """Let everything go on; everybody has as much time left as before the pause."""
+        """Resume; everybody has as much time left as before the pause."""
         return self.do("resume")
 
     def freeze(self) -> str:
-        """Let no page be redefined from now on."""
+        """Forbid redefining pages from now on."""
         return self.do("freeze")
 
     def thaw(self) -> str:
-        """Let pages be redefined again."""
+        """Allow redefining pages again."""
         return self.do("thaw")
 
     def interrupt(self) -> str:
-        """End the code that runs just now and holds everybody up."""
+        """End the running code that blocks everybody."""
         return self.do("interrupt")
 
     def open_room(self, room: str) -> str:
-        """Let those who wait in a room come in."""
+        """Admit those who wait in a room."""
         return self.do("open_room", room=room)
 
     def close_room(self, room: str) -> str:
-        """Let a room's newcomers wait."""
+        """Close a room: newcomers wait."""
         return self.do("close_room", room=room)
 
     def close_session(self, confirm: str) -> str:
         """End the run for everybody: `run.close_session("pilot")`, with the session's name.
 
-        `close` only ends this look at it.
+        `close` only disconnects.
         """
         return self.do("close", confirm=confirm)
 
@@ -187,6 +188,6 @@ def _names(players: Any) -> list[str]:
 def _name(player: Any) -> str:
     if not isinstance(player, (str, AttachedPlayer, PlayerIdentifier)):
         raise UprootError(
-            f"{player!r} is no player.\nName players: run.players, one of them, or a list."
+            f"{player!r} is not a player.\nName players: run.players, one of them, or a list."
         )
     return player if isinstance(player, str) else player.name

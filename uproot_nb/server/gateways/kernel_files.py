@@ -120,7 +120,7 @@ class KernelFile:
         """Yield the bytes from *start* to *end*.
 
         Raises:
-            FileLost: the rest cannot be had.
+            FileLost: the rest is not available.
         """
         while start < end:
             index, skipped = divmod(start, PIECE_BYTES)

@@ -1,4 +1,4 @@
-"""ServerCollector: a participant server's figures, as Prometheus reads them."""
+"""ServerCollector: a participant server's metrics, as Prometheus reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MetricsPage: figures for Prometheus behind Jupyter's own login."""
+"""MetricsPage: metrics for Prometheus behind Jupyter's own login."""
 
 from __future__ import annotations
 

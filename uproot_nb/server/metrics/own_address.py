@@ -1,4 +1,4 @@
-"""MetricsServer: figures for Prometheus on a port of their own, which no participant can reach."""
+"""MetricsServer: metrics for Prometheus on a port of their own, which no participant can reach."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HubServer: what a JupyterHub says to a Jupyter server that it has started."""
+"""HubServer: what a Jupyter server knows about the JupyterHub that has started it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Poll handlers: what a browser asks for and posts where WebSockets are blocked.
+"""Poll handlers: a browser's requests where WebSockets are blocked.
 
 The first line of a body is a request; the lines below a `send` are the browser's frames.
 """

@@ -1,4 +1,4 @@
-"""Owed: what a kernel that reads nothing is told when it reads again, each thing once."""
+"""Owed: news for a kernel that has stopped reading, sent once it reads again, each once."""
 
 from __future__ import annotations
 

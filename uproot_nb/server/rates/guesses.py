@@ -1,4 +1,4 @@
-"""Guesses: how fast the labels that one network tries are judged."""
+"""Guesses: how fast the labels that one network tries are checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TokenAccess: the monitor and the API on an address of their own, for whoever has a token."""
+"""TokenAccess: the monitor and the API on an address of their own, for holders of a token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""StewardTokens: the two tokens of the monitor's own address, and the cookies in their place."""
+"""StewardTokens: the two tokens of the monitor's own address, and the cookies that replace them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class StewardTokens:
             _check(variable, token)
         if steward and steward == viewer:
             raise ValueError(
-                f"{STEWARD_VARIABLE} and {VIEWER_VARIABLE} are the same: viewers would steer"
+                f"{STEWARD_VARIABLE} and {VIEWER_VARIABLE} are the same: viewers could steer"
             )
         self.drawn = [
             role for role, given in (("steward", steward), ("viewer", viewer)) if not given

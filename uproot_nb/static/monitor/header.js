@@ -27,7 +27,7 @@ export function headerPart() {
     function askForExport(askFor, exports) {
         const format = build("select", {}, ...Object.entries(FORMATS).map(([value, name]) => build("option", { value }, name)));
         const anonymous = build("input", { type: "checkbox" });
-        askFor("Export the data?", [build("label", {}, "Format ", format), build("label", {}, anonymous, " without what names a person")],
+        askFor("Export the data?", [build("label", {}, "Format ", format), build("label", {}, anonymous, " without what identifies a person")],
             () => exports(format.value, anonymous.checked));
     }
 
