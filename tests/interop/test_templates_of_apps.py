@@ -82,13 +82,13 @@ def test_a_template_without_a_button_has_ours(served: ServeApp) -> None:
 def test_an_unknown_name_is_shown_as_nothing_and_the_researcher_is_warned(
     served: ServeApp,
 ) -> None:
-    run = served(BASE.format("\n[{{ player.payoff }}][{{ nobody.name }}]{% if no %}!{% endif %}"))
+    run = served(BASE.format("\n[{{ player.bid }}][{{ nobody.name }}]{% if no %}!{% endif %}"))
     assert "[][]" in page(run)
     assert "[][]" in page(run)
     first, second = warnings(run)
     assert first.startswith("market/Hello (")
     assert "Hello.html, line 2)" in first
-    assert "has no attribute 'payoff'" in first
+    assert "has no attribute 'bid'" in first
     assert "'nobody' is undefined" in second
 
 

@@ -85,27 +85,37 @@ class Arrivals:
         if self._moves.has_arrived(player):
             await self._early(player, page, request)
             return player._state.entered == visit
+        if page.app and not await self._prepare(player, page, request, visit):
+            return False
         tried = attempt_for(player, page, "show")
         shown = page.shown and await run_hook(page, "show", player, tried, default=True)
         if not self._is_at(player, visit):
             return False
         if shown and self._is_blocked(player, page):
             return True  # nothing of the page begins before the browser has what it requires
-        if shown or not page.shown:
-            await self._early(player, page, request)
-        if not self._is_at(player, visit):
+        early = request if shown or not page.shown else None
+        if not page.app and not await self._prepare(player, page, early, visit):
             return False
-        await self._once(player, page, "before_always_once", visit)
-        if page.shown and shown:
+        if shown:
             await self._once(player, page, "before_once", visit)
             return await self._stay(player, page, visit)
-        if not page.shown:
+        if not page.shown and not page.app:
             await self._once(player, page, "before_once", visit)
             await self._once(player, page, "after_once", visit)
         await self._once(player, page, "after_always_once", visit)
         if self._is_at(player, visit):
             self._moves.go(player, player.position + 1)
         return False
+
+    async def _prepare(self, player: Player, page: type[Page], request: Any, visit: int) -> bool:
+        """Run the hooks that pages have whether they are shown or not; return False if they move.
+
+        In a loaded app they run before `show`, as in the framework, so that `show` may use what
+        they have set.
+        """
+        await self._early(player, page, request)
+        await self._once(player, page, "before_always_once", visit)
+        return self._is_at(player, visit)
 
     async def _stay(self, player: Player, page: type[Page], visit: int) -> bool:
         if not self._is_at(player, visit):

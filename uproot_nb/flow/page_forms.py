@@ -49,7 +49,7 @@ class PageForms:
         values = {name: player.get(name) for name in fields} if page.keep_values else None
         language = self._apps.language(player, page, request.languages if request else accepted)
         catalogues = self._apps.templates(self._apps.app_of(page)).catalogues
-        fields = self._translated.translate(fields, language, catalogues)
+        fields = self._translated.translate(fields, language, catalogues, bool(page.app))
         translate = catalogues.translator(language)
         if request is None:
             return make_form(fields, values=values, translate=translate, language=language)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -224,7 +224,7 @@ class Showing:
             "appstatic": lambda path: self._files.address(app, path),
             "projectstatic": lambda path: self._files.address(app, f"../{path}"),
             "static": partial(self._static, app),
-            "simulate_scripts": self._scripts(app), **functions, **self._of_framework(form),
+            "simulate_scripts": self._scripts(app), **functions, **self._of_framework(player, form),
             **chat_functions(self._world, player), **hand_functions(self._world, player),
         }  # fmt: skip
 
@@ -232,10 +232,11 @@ class Showing:
         """Return the address of a file of the app, its project or the package."""
         return self._files.search(app, path) or self._apps.templates(app).static(path)
 
-    def _of_framework(self, form: Form | None) -> dict[str, Any]:
+    def _of_framework(self, player: Player, form: Form | None) -> dict[str, Any]:
         """Return what templates of the framework's apps read by its names."""
         return {
-            "safe": Markup, "_uproot_simulate": self._simulate,
+            "safe": Markup, "part": _part_of(player), "show2path": _path_at,
+            "_uproot_simulate": self._simulate,
             "_uproot_errors": [] if form is None else form.form_errors,
             "_uproot_field_errors": {} if form is None else form.errors,
         }  # fmt: skip
@@ -321,3 +322,14 @@ def _check_mapping(page: type[Page], hook: str, value: Any) -> None:
 def _app_in(page: type[Page]) -> str:
     """Return the name of the app that defines a page, or ""."""
     return page.key.rpartition("/")[0]
+
+
+def _part_of(player: Player) -> int:
+    """Return how many apps with a landing page a player has begun."""
+    steps = (player._state.journey or [])[: player.position + 1]
+    return sum(isinstance(step, str) and step.endswith("/Landing") for step in steps)
+
+
+def _path_at(page_order: Sequence[str], number: int) -> str:
+    """Return the page at a number in a page order, as "app/Page"."""
+    return page_order[number] if 0 <= number < len(page_order) else "End.html"

@@ -249,14 +249,15 @@ class Submissions:
         """Store the form's values; return whether `handle_stealth_fields` accepts the others."""
         stealthy = await self._stealthy(page, player, tried)
         tried.posted = NOT_LOGGED if stealthy else tried.posted
-        data = MappingProxyType(dict(form.data))
-        await self._hook(page, "before_form_save", player, tried, data)
+        answers = MappingProxyType(dict(form.data))
+        await self._hook(page, "before_form_save", player, tried, answers)
         values = save_values(form, {*stealthy, *page.unstored})
         self._store(player, values, tried)
         hidden = _hidden(form, page, values)
         if not hidden:
             return True
-        errors = await self._hook(page, "handle_stealth_fields", player, tried, hidden)
+        data = _of_hook(form, page, hidden)
+        errors = await self._hook(page, "handle_stealth_fields", player, tried, data)
         return not form.add_errors(errors, f"{page.__name__}.handle_stealth_fields")
 
     async def _store_valid(
@@ -274,7 +275,8 @@ class Submissions:
         self._store(player, {n: v for n, v in values.items() if n not in form.errors}, tried)
         hidden = _hidden(form, page, values)
         if good and hidden:
-            await self._hook(page, "handle_stealth_fields", player, tried, hidden)
+            data = _of_hook(form, page, hidden)
+            await self._hook(page, "handle_stealth_fields", player, tried, data)
 
     async def _stealthy(self, page: type[Page], player: Player, tried: Attempt) -> Collection[str]:
         named: Sequence[str] = await value_of(page, "stealth_fields", player, tried) or ()
@@ -382,6 +384,11 @@ def _hidden(form: Form, page: type[Page], values: Collection[str]) -> dict[str, 
     """Return the author's answers that are not stored on the player."""
     skipped = {*values, *page.unstored}
     return {name: value for name, value in form.data.items() if name not in skipped}
+
+
+def _of_hook(form: Form, page: type[Page], hidden: dict[str, Any]) -> dict[str, Any]:
+    """Return what `handle_stealth_fields` gets: in a loaded app all answers."""
+    return dict(form.data) if page.app else hidden
 
 
 def _allows_back(page: type[Page], player: Player) -> bool:

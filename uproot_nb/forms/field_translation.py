@@ -7,6 +7,8 @@ from dataclasses import fields as parts_of
 from dataclasses import replace
 from typing import Any
 
+from markupsafe import Markup
+
 from uproot_nb.experiment.declarations import Field
 from uproot_nb.experiment.fields import LikertField
 from uproot_nb.languages.catalogs import Catalogues
@@ -29,14 +31,27 @@ class TranslatedFields:
         self._translated: dict[tuple[int, str], tuple[Field, Catalogues, Field]] = {}
 
     def translate(
-        self, fields: Mapping[str, Any], language: str, catalogues: Catalogues
+        self,
+        fields: Mapping[str, Any],
+        language: str,
+        catalogues: Catalogues,
+        are_of_app: bool = False,
     ) -> Mapping[str, Any]:
-        """Return the fields with their labels, descriptions and choices translated."""
-        if not catalogues.own:
-            return fields
-        return {name: self._translate(f, language, catalogues) for name, f in fields.items()}
+        """Return the fields with their labels, descriptions and choices translated.
 
-    def _translate(self, field: Any, language: str, catalogues: Catalogues) -> Any:
+        Args:
+            are_of_app: a loaded app has them, whose descriptions are HTML, as in the framework.
+        """
+        if not catalogues.own and not are_of_app:
+            return fields
+        return {
+            name: self._translate(field, language, catalogues, are_of_app)
+            for name, field in fields.items()
+        }
+
+    def _translate(
+        self, field: Any, language: str, catalogues: Catalogues, are_of_app: bool
+    ) -> Any:
         if not isinstance(field, Field):
             return field  # an author's own WTForms field brings its texts
         key = (id(field), language)
@@ -47,12 +62,12 @@ class TranslatedFields:
             known = self._translated[key] = (
                 field,
                 catalogues,
-                _translated(field, language, catalogues),
+                _translated(field, language, catalogues, are_of_app),
             )
         return known[2]
 
 
-def _translated(field: Field, language: str, catalogues: Catalogues) -> Field:
+def _translated(field: Field, language: str, catalogues: Catalogues, is_of_app: bool) -> Field:
     changed: dict[str, Any] = {}
     for part in parts_of(field):
         text = getattr(field, part.name)
@@ -65,4 +80,7 @@ def _translated(field: Field, language: str, catalogues: Catalogues) -> Field:
             for choice in choices
         )
     changed = {name: value for name, value in changed.items() if value != getattr(field, name)}
+    description = changed.get("description", getattr(field, "description", ""))
+    if is_of_app and isinstance(description, str) and description:
+        changed["description"] = Markup(description)
     return replace(field, **changed) if changed else field

@@ -13,7 +13,6 @@ from uproot_nb.experiment.csv_files import append_to_csv
 from uproot_nb.experiment.embedding import data_uri, safe
 from uproot_nb.experiment.entries import Entry
 from uproot_nb.experiment.live import live
-from uproot_nb.experiment.money.amounts import cu
 from uproot_nb.experiment.query import Condition, F, FieldReference
 from uproot_nb.experiment.randomness import rng, uuid
 from uproot_nb.flow.dropouts import TOLERANCE, watch_for_dropout
@@ -86,7 +85,7 @@ _SMITHEREENS = {
     "transition_to_page": dialect.move_to_page, "transition_to_end": dialect.move_to_end,
     **_of(realtime, "reload", "spawn"),
     "watch_for_dropout": watch_for_dropout, "PlayerContext": PlayerContext, "_": F, "live": live,
-    "cu": cu, "safe": safe, "data_uri": data_uri, "read_csv": dialect.read_csv,
+    "cu": decimal.Decimal, "safe": safe, "data_uri": data_uri, "read_csv": dialect.read_csv,
     "append_to_csv": append_to_csv, "to": to,
 }  # fmt: skip
 

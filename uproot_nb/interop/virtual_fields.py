@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from uproot_nb.experiment.identifiers import PlayerIdentifier
@@ -44,6 +45,7 @@ def _nothing_to_do(entity: Any) -> Callable[[], None]:
 
 VIRTUAL_FIELDS: VirtualFields = {
     ("player", "page_order"): page_order_of,
+    ("player", "payoff"): lambda player: Decimal(0),
     ("player", "started"): lambda player: player.position >= 0,
     ("player", "_uproot_group"): lambda player: player.group and ~player.group,
     ("player", "_uproot_session"): lambda player: ~player.session,

@@ -219,8 +219,10 @@ def on_message(chat: Chat, function: Listener) -> None:
 async def notify(
     chat: Chat, message: UUID, sender: Any, player: Any, text: str, recipients: Any = None
 ) -> None:
-    """Do nothing: add_message shows the message; apps of `uproot` call this after it."""
-    _chat(chat)
+    """Call the listener for a message of an app of `uproot`; `add_message` has shown it already."""
+    found = _chat(chat)
+    if world_of(found).in_app:
+        _call_author(found, player, text)
 
 
 # ---- chats and members ---------------------------------------------------------------------
@@ -323,7 +325,8 @@ def _post(chat: Model, sender: Sender, text: str, player: Player | None) -> UUID
             shown["host"] = True  # a page without the chat shows it as a notice
         members = list(chat._read(MEMBERS))
         world.delivery.notify(None, members, {"chat": chat.name, **shown}, PUSHED, ...)
-    _call_author(chat, player, text)
+    if player is not None or not world.in_app:
+        _call_author(chat, player, text)
     return identifier
 
 

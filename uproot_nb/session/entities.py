@@ -753,6 +753,9 @@ class Settings(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def __str__(self) -> str:
+        return str(self._values)
+
     def __repr__(self) -> str:
         return f"Settings({self._values!r})"
 
