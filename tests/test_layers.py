@@ -64,7 +64,7 @@ BELOW = {
     },
     "monitor": {
         "errors", "experiment", "log", "bridge", "session", "realtime", "flow", "engine",
-        "analysis", "study", "steering", "version",
+        "market", "analysis", "study", "steering", "version",
     },
     "notebook": {
         "errors", "experiment", "log", "bridge", "bots", "server", "templating", "session",
