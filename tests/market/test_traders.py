@@ -5,8 +5,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from random import Random
+from typing import Any
 
 import pandas
 import pytest
@@ -467,3 +469,13 @@ def test_who_has_no_units_at_all_takes_no_part() -> None:
     tables = simulate_market(traders, values, steps=200, rules=Rules(max_price=100))
     assert len(tables.trades) == 1
     assert "b1" not in set(tables.order_events["player"])
+
+
+def test_the_numbers_of_zip_may_be_decimals_like_its_prices() -> None:
+    values = InducedValues({"b": [90, 80]}, {"s": [10, 20]})
+
+    def trades(absolute: Any) -> pandas.DataFrame:
+        design = Design(values, partial(ZIP, absolute=absolute), steps=60)
+        return design.simulate(1).trades
+
+    assert trades(Decimal("0.5")).equals(trades(0.5))

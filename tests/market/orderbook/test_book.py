@@ -15,6 +15,7 @@ from tests.examples import examples
 from tests.market.book_snapshots import execute_all, restore, snapshot
 from tests.market.naive_market import NaiveMarket, Refusal
 from uproot_nb.errors import BadMarket, OrderRefused, Refused
+from uproot_nb.market.orderbook.amounts import plain
 from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.orderbook.charges import Fees, Tax
 from uproot_nb.market.orderbook.circuit_breaker import CircuitBreaker
@@ -755,3 +756,16 @@ def test_orders_that_are_gone_are_forgotten_though_an_older_one_stands() -> None
         book.cancel("bob", order)
     assert len(book.lives._ends) < 20
     assert book.next_time == 1
+
+
+@pytest.mark.parametrize("name", ["improvement", "no_loss", "short_sales", "call", "budget"])
+def test_a_rule_that_holds_or_not_is_no_word(name: str) -> None:
+    """Python takes "no" for true."""
+    with pytest.raises(BadMarket, match=rf"{name}='no' is not a rule.\nWrite True or False"):
+        Rules(**{name: "no"})  # type: ignore[arg-type]
+
+
+def test_a_price_with_an_exponent_is_written_with_its_digits() -> None:
+    assert plain(Decimal("1E+2")) == "100"
+    assert plain(Decimal("1E-7")) == "0.0000001"
+    assert plain(Decimal("0.50")) == "0.50"

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tests.market.simulations.market_designs import ALL, DESIGNS, VALUES, Here, mixed, same
 from uproot_nb.errors import BadMarket, SimulationsInterrupted
-from uproot_nb.market import Design, simulate_markets
+from uproot_nb.market import Design, InducedValues, simulate_markets
 from uproot_nb.market.simulations import description, stores
 from uproot_nb.market.traders import ZIC
 
@@ -153,6 +153,18 @@ def test_a_trader_whose_code_has_changed_is_another_design(tmp_path: Path) -> No
     assert len(simulate("return 5")) == len(simulate("return 5")) == 1
     with pytest.raises(BadMarket, match="their traders' code has changed"):
         simulate("return 6")
+
+
+def test_an_arm_without_trades_is_stored_beside_others(tmp_path: Path) -> None:
+    """A file does not remember of which kind the texts are in a column without any."""
+    never = InducedValues({"b1": [5]}, {"s1": [50]})
+    designs = {"some": Design(VALUES, ZIC, steps=40), "none": Design(never, ZIC, steps=9)}
+    kept = [
+        simulate_markets(designs, [1, 2], Here(), progress=False, tables=ALL, chunk=1, folder=place)
+        for place in (tmp_path, tmp_path, None)
+    ]
+    assert same(kept[0], kept[2])
+    assert same(kept[1], kept[2])
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:

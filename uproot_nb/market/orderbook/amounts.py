@@ -28,8 +28,11 @@ def exact(amount: Any) -> Price | None:
 
 
 def plain(price: Price | None) -> int | str | None:
-    """Return money as JSON has it: a Decimal is a text."""
-    return str(price) if isinstance(price, Decimal) else price
+    """Return money as JSON has it: a Decimal is a text with all its digits, "100" for 1E+2."""
+    if not isinstance(price, Decimal):
+        return price
+    text = str(price)
+    return format(price, "f") if "E" in text else text
 
 
 def from_plain(data: int | str) -> Price:

@@ -50,6 +50,11 @@ _CHOICES: dict[str, tuple[str | None, ...]] = {
     "rationing": get_args(Rationing),
 }  # fmt: skip
 """The values of the rules that are words."""
+_SWITCHES: dict[str, tuple[bool | None, ...]] = {
+    "improvement": (True, False), "no_loss": (True, False), "short_sales": (True, False),
+    "call": (True, False), "budget": (True, False, None),
+}  # fmt: skip
+"""The values of the rules that hold or not; "no" would hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +161,10 @@ class Rules:
         for name, words in _CHOICES.items():
             if getattr(self, name) not in words:
                 known = " or ".join(repr(word) for word in words)
+                raise BadMarket(f"{name}={getattr(self, name)!r} is not a rule.", f"Write {known}.")
+        for name, values in _SWITCHES.items():
+            if not any(getattr(self, name) is value for value in values):
+                known = " or ".join(repr(value) for value in values)
                 raise BadMarket(f"{name}={getattr(self, name)!r} is not a rule.", f"Write {known}.")
         self._check_terms()
         self._check_times()

@@ -88,10 +88,17 @@ def _joined(columns: list[pandas.Series[Any]]) -> Any:
 
     dtype = columns[0].dtype
     if isinstance(dtype, pandas.CategoricalDtype):
-        return union_categoricals(columns)
+        return union_categoricals(_with_the_same_kind_of_text(columns))
     if isinstance(dtype, numpy.dtype):
         return numpy.concatenate([column.to_numpy() for column in columns])
     return pandas.concat(columns, ignore_index=True)
+
+
+def _with_the_same_kind_of_text(columns: list[pandas.Series[Any]]) -> list[pandas.Series[Any]]:
+    """Give columns without values the type of the others' texts, which files do not remember."""
+    kinds = [column.cat.categories for column in columns]
+    none = next((kind for kind in kinds if len(kind)), kinds[0])[:0]
+    return [c if len(c.cat.categories) else c.cat.set_categories(none) for c in columns]
 
 
 def in_order(table: pandas.DataFrame) -> pandas.DataFrame:

@@ -61,7 +61,7 @@ class ZIP:
     def __init__(self, chance: Random, relative: float = 0.05, absolute: float = 0.05) -> None:
         self._first = chance.uniform(0.05, 0.35)
         self.rate, self.momentum = chance.uniform(0.1, 0.5), chance.uniform(0.0, 0.1)
-        self._relative, self._absolute = relative, absolute
+        self._relative, self._absolute = float(relative), float(absolute)
         self._margins: dict[_Unit, _Margin] = {}
         """Those of units that it has traded or tries to, by side and number."""
         self._seen: View | None = None
