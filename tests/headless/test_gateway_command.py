@@ -126,7 +126,7 @@ def test_a_gateway_that_is_not_admitted_ends_with_status_2() -> None:
 def test_serve_says_what_is_wrong_with_a_bridge() -> None:
     with pytest.raises(BrokerSilent, match="No NATS server answers at nats://"):
         serving(Hello, bridge="nats://127.0.0.1:1", embedded=None).__enter__()
-    with pytest.raises(UprootError, match="Give one of them"):
+    with pytest.raises(UprootError, match="Give only one of them"):
         serving(Hello, bridge="nats://127.0.0.1:1", embedded=True).__enter__()
     with pytest.raises(UprootError, match="prefix= is a part"):
         serving(Hello, bridge="nats://127.0.0.1:1?prefix=*", embedded=None).__enter__()

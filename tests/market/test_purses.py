@@ -348,3 +348,46 @@ async def test_another_tab_hears_of_an_order_and_of_its_trades() -> None:
         await tab.settle()
         mine = [e["data"] for e in tab.events if "own" in e["data"]]
         assert (mine[-1]["own"], mine[-1]["mine"]["units"]) == ([[1, "buy", 40, 1]], 3)
+
+
+@pytest.mark.parametrize("endowed", [True, False])
+def test_a_margin_between_two_ticks_is_held_back_elsewhere_too(
+    worlds: Worlds, endowed: bool
+) -> None:
+    """Also of whom only the other market has endowed."""
+    red, blue = pair(worlds.open(), margin=Decimal("0.5"))
+    red.endow("ann", cash=10)
+    if endowed:
+        blue.endow("ann")
+    blue.limit("eve", "buy", 5, 4)
+    blue.limit("ann", "sell", 5, 4)
+    with pytest.raises(OrderRefused, match="money"):
+        buy(red, 10)
+    assert red.free_cash("ann") == 6
+
+
+def test_a_dividend_below_a_tick_is_spent_in_whichever_market(worlds: Worlds) -> None:
+    session = worlds.open().session
+    names = ("red", "blue", "green")
+    first, then = (
+        [Market.in_session(session, name=name, period=period) for name in names]
+        for period in (1, 2)
+    )
+    first[0].endow("ann", cash=61)
+    for market in first[1:]:
+        market.endow("house", units=1)
+        buy(market, 1)
+    for before, after, dividend in zip(first, then, (0, *[Decimal("0.5")] * 2), strict=True):
+        after.carry_over(before, dividend)
+    assert then[0].free_cash("ann") == 60
+    then[0].limit("ann", "buy", 60)
+
+
+def test_a_bid_in_a_closed_market_reserves_nothing(worlds: Worlds) -> None:
+    red, blue = pair(worlds.open())
+    red.endow("ann", cash=100)
+    red.limit("ann", "buy", 80)
+    assert blue.free_cash("ann") == 20
+    red.close()
+    assert blue.free_cash("ann") == 100
+    buy(blue, 100)

@@ -755,15 +755,13 @@ class Market:
     def _left(self, player: str) -> Price:
         """Return the cash that a trader has left here: negative if other markets pay for this one.
 
-        Where the rules give credit to all (`budget=False`), they do not.
+        Where the rules give credit to all (`budget=False`), they do not. Orders that stand in a
+        closed market bind nothing.
         """
         book = self._book
-        known = book.spendable(player)
-        if known is not None or book.rules.budget is False:
-            return known or 0
-        account, margin = book.account(player), book.grid.affordable(book.rules.margin)
-        produces = self._value_of(player, "sell", 1) is not None
-        return book.grid.price(account.free_ticks if produces else account.spendable(margin))
+        if book.rules.budget is False and book.spendable(player) is None:
+            return 0
+        return book.left_of(player, with_orders=self.is_open)
 
     def _value_of(self, player: str, side: Side, unit: int) -> Price | None:
         values = self.values

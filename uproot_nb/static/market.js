@@ -662,8 +662,8 @@
     hear("UprootMarketCleared", (market, snapshot) => market.seed(snapshot));
     uproot.onStart(seed);
     uproot.onReconnect(seed);
-    // A pause has postponed the ends of orders.
+    // A pause has postponed the ends of orders; a kernel that was restarted may count anew, and knows no pages yet.
     uproot.inner.happenings.addEventListener("state", () => {
-        if (uproot.inner.condition.state === "running" && place.querySelector(".uproot-market-left")) seed();
+        if (uproot.inner.condition.state === "running") seed();
     });
 })();

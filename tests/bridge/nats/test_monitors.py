@@ -151,7 +151,7 @@ async def test_a_viewer_steers_nothing_by_a_gateway(nats_server: NatsServer) -> 
         await until(desk.gateway.states)
         screen = await desk.watch("viewer")
         await screen.say(op="do", id=1, what="pause")
-        assert "viewer" in (await screen.read(op="done", id=1))["error"]
+        assert "Viewers" in (await screen.read(op="done", id=1))["error"]
         with pytest.raises(HTTPClientError, match="403"):
             await desk.ask("actions/pause", "viewer", method="POST", body="{}")
         assert run._runtime.flow.state == "running"

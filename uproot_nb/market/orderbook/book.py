@@ -153,11 +153,18 @@ class Book:
     def spendable(self, player: str) -> Price | None:
         """Return the cash that is neither reserved nor held back; None for who has no budget."""
         account = self.accounts.get(player)
-        if account is None or not self._has_budget(account):
-            return None
-        ticks = account.earned - account.bid_ticks
+        return None if account is None or not self._has_budget(account) else self.left_of(player)
+
+    def left_of(self, player: str, with_orders: bool = True) -> Price:
+        """Return the cash that is neither reserved nor held back, of whom a budget binds or not.
+
+        *with_orders* says whether standing orders, which may still trade, bind any.
+        """
+        account = self.account(player)
+        ticks = account.earned - (account.bid_ticks if with_orders else 0)
         if not self._produces(player):
-            ticks -= account.held_ticks + self._margin * account.owed_with(0)
+            owed = account.owed_with(0) if with_orders else account.owed
+            ticks -= account.held_ticks + self._margin * owed
         return self.grid.sum(account.initial_cash, ticks)
 
     @contextmanager
