@@ -37,7 +37,7 @@ def test_everybody_gets_one_frame_and_all_of_it(walked: Walk) -> None:
     frames = list(walked.run.players.each("frame"))
     assert set(frames) == {"gain", "loss"}
     for player, frame in zip(walked.run.players, frames, strict=True):
-        assert player.between_showed == [FRAMES[frame]]
+        assert player.between_showed == FRAMES[frame][:1]
         framing = {page for pages in FRAMES.values() for page in pages}
         assert [page for page in pages_of(walked, player) if page in framing] == FRAMES[frame]
 

@@ -118,7 +118,7 @@ def test_a_field_shows_how_it_was_written(kind: type[Field]) -> None:
         ({"description": ["x"]}, "is not text"),
         ({"optional": "no"}, "optional='no'"),
         ({"render_kw": "class=x"}, "is not a dict"),
-        ({"render_kw": {"a b": 1}}, "no attribute"),
+        ({"render_kw": {"a b": 1}}, "not an attribute"),
         ({"widget": 3}, "cannot be called"),
         ({"validators": [3]}, "not a list of functions"),
     ],

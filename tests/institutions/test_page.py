@@ -202,7 +202,7 @@ async def test_a_restart_keeps_bids_and_endowments(tmp_path: Path) -> None:
 async def test_a_period_keeps_the_rules_with_which_it_began() -> None:
     with serving(Auction, Over) as run:
         await opened(run, 1)
-        with pytest.raises(BadMarket, match="other rules"):
+        with pytest.raises(BadMarket, match="different rules"):
             LiveGame.in_session(run.session, SealedBidAuction("second"))
 
 

@@ -341,7 +341,7 @@ async def test_a_new_chat_with_the_researcher_takes_no_replies_until_they_are_op
     code = ADMIN_CHAT.replace("chat.set_adminchat_replies(~player, True)", "pass")
     with opened(write_app(tmp_path, "helps", code), players=1) as run:
         browser = await Browser.open(run)
-        with pytest.raises(Rejected, match="read-only"):
+        with pytest.raises(Rejected, match="only read this chat"):
             await browser.call("_uproot_chat_send", run.players[0].summary["chat"]["chat_id"], "x")
 
 

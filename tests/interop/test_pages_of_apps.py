@@ -61,52 +61,6 @@ def place(player: Any) -> tuple[Any, Any]:
     return player.round, list(player.round_nested)
 
 
-def test_rounds_in_rounds_are_counted_together_and_stay_behind_the_last(walk: Walk) -> None:
-    found = through(walk(NESTED + "page_order = [Rounds(A, Rounds(B, n=2), Tail, n=2)]\n"), place)
-    assert found == [
-        ("A", 1, [1]), ("B", 2, [1, 1]), ("B", 3, [1, 2]), ("Tail", 3, [1, 2]),
-        ("A", 4, [2]), ("B", 5, [2, 1]), ("B", 6, [2, 2]), ("Tail", 6, [2, 2]),
-    ]  # fmt: skip
-
-
-def test_rounds_without_a_name_have_the_block_none(walk: Walk) -> None:
-    one = walk(NESTED + "page_order = [A, Rounds(B, n=1), Tail]\n")
-    assert "block" not in one.player.fields()
-    one.submit()
-    assert one.player.block is None
-
-
-def test_a_round_of_a_block_is_found_after_another_block_has_counted(walk: Walk) -> None:
-    order = """
-page_order = [
-    Rounds(B, n=2, block="main"), Rounds(B, n=1, block="tail"), Rounds(B, n=1, block="main"), Tail,
-]
-"""
-    one = walk(NESTED + order)
-    for _ in range(4):
-        one.submit()
-    past = one.player.within
-    bids = [past(block="main", round=number).get("bid") for number in (1, 2, 3)]
-    assert bids == [1, 2, 4]
-    assert past(block="tail", round=1).bid == 3
-    assert past(block="tail", round=2).get("bid") is None
-
-
-def test_between_notes_the_pages_of_each_choice(walk: Walk) -> None:
-    code = """
-class A(Page): pass
-class B(Page): pass
-class D(Page): pass
-class Unseen(Page):
-    def show(page, player): return False
-page_order = [Between(Bracket(A, Between(B), D)), Between([Unseen]), Between(Rounds(A, n=2))]
-"""
-    one = walk(code)
-    through(one, lambda player: ())
-    names = [[page.partition("/")[2] for page in pages] for pages in one.player.between_showed]
-    assert names == [["A", "D"], ["B"], ["Unseen"], ["A", "A"]]
-
-
 # ---- hooks ----
 
 

@@ -26,7 +26,7 @@ class Step:
         rounds: the numbers of the rounds around the page, from 1, outermost first.
         block: the name of these rounds.
         number: the round's number in its block, counting nested rounds, if it is not the innermost.
-        between: for each `Between` whose choice begins here, the pages that it has chosen.
+        between: how many `Between` have chosen the entry that begins here.
         again: whether a `Repeat` went on here; None while that is open.
         app: whether the next app begins here.
     """
@@ -35,7 +35,7 @@ class Step:
     rounds: tuple[int, ...] = ()
     block: str = ""
     number: int = 0
-    between: tuple[tuple[str, ...], ...] = ()
+    between: int = 0
     again: bool | None = None
     app: bool = False
 
@@ -49,8 +49,7 @@ class Step:
         if not self.page:
             return {"again": self.again, "app": True} if self.app else {"again": self.again}
         parts: dict[str, Any] = {"page": self.page, "rounds": list(self.rounds)}
-        parts |= {"block": self.block, "number": self.number}
-        parts["between"] = [list(pages) for pages in self.between]
+        parts |= {"block": self.block, "number": self.number, "between": self.between}
         stored = {name: value for name, value in parts.items() if value}
         return self.page if len(stored) == 1 else stored
 
@@ -59,10 +58,7 @@ class Step:
         """Return the step that `dump` has stored."""
         if isinstance(stored, str):
             return cls(stored)
-        rounds, between = tuple(stored.get("rounds", ())), stored.get("between", ())
-        if isinstance(between, int):  # logs of earlier versions have their number alone
-            between = [[stored["page"]]] * between
-        return cls(**{**stored, "rounds": rounds, "between": tuple(map(tuple, between))})
+        return cls(**{**stored, "rounds": tuple(stored.get("rounds", ()))})
 
 
 class Operator:
@@ -102,9 +98,6 @@ class Between(Operator):
     """Shows one of its entries, drawn for each player and listed in `player.between_showed`.
 
     page_order = [Between(Treatment, Bracket(ControlIntro, Control)), Results]
-
-    The list has an entry for each `Between`: the pages that it has chosen, without those of one
-    in it, such as [["Treatment"]] or [["ControlIntro", "Control"]].
     """
 
 
@@ -214,11 +207,11 @@ class _Expansion:
         self.steps: list[Step] = []
         self._rng, self._decided = rng, decided
         self._counts: Counter[str] = Counter()
-        """The number of rounds of each block, with nested ones; "" for those without one."""
+        """The number of rounds of each block, with nested ones."""
         self._outermost: Counter[str] = Counter()
         """The number of those that are not nested."""
-        self._chosen: tuple[tuple[str, ...], ...] = ()
-        """The pages that each `Between` has chosen whose choice begins with the next step."""
+        self._chosen = 0
+        """How many `Between` have chosen the next entry."""
 
     def decide(self, app: bool = False) -> bool:
         """Step over a decision, or stop if it is open."""
@@ -234,8 +227,6 @@ class _Expansion:
             self._entry(entry, around)
 
     def _entry(self, entry: Any, around: _Around) -> None:
-        if isinstance(entry, _Rounded) and not around.rounds and not entry.block:
-            self._counts[""] = 0
         match entry:
             case Rounds():
                 for number in range(1, entry.n + 1):
@@ -258,7 +249,7 @@ class _Expansion:
                 self.sequence(entry, around)
             case _:
                 self.steps.append(Step(entry.key, *around, self._chosen))
-                self._chosen = ()
+                self._chosen = 0
 
     def _round(self, entry: _Rounded, number: int, around: _Around) -> None:
         block = entry.block or around.block
@@ -266,29 +257,15 @@ class _Expansion:
             self._outermost[block] += 1
             number = self._outermost[block]
         self._counts[block] += 1
-        count = self._counts[block] if self._counts[block] != number else 0
+        count = self._counts[block] if block and self._counts[block] != number else 0
         self.sequence(entry.entries, _Around((*around.rounds, number), block, count))
 
     def _between(self, entry: Between, around: _Around) -> None:
         before, steps = self._chosen, len(self.steps)
-        choice = self._rng.choice(entry.entries)
-        self._chosen = (*before, tuple(_chosen_pages(choice)))
-        self._entry(choice, around)
+        self._chosen += 1
+        self._entry(self._rng.choice(entry.entries), around)
         if len(self.steps) == steps:
             self._chosen = before  # the chosen entry has no pages
-
-
-def _chosen_pages(entry: Any) -> Iterator[str]:
-    """Yield the keys of the pages that a `Between` chooses with an entry, as they are written."""
-    if isinstance(entry, Between):
-        return
-    if isinstance(entry, (list, tuple, Operator)):
-        inner = entry.entries if isinstance(entry, Operator) else entry
-        times = entry.n if isinstance(entry, Rounds) else 1
-        for one in [*inner] * times:
-            yield from _chosen_pages(one)
-    else:
-        yield str(entry.key)
 
 
 def _is_page(entry: Any) -> bool:

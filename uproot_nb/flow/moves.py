@@ -17,8 +17,6 @@ from uproot_nb.session.world import World
 
 __all__ = ["Moves", "mark_of"]
 
-ROUND_FIELDS = ("round", "round_nested", "block")
-_MISSING = object()
 FLOW = Cause("", "", "uproot_nb", "")
 """The cause of these, whoever moves a player: they follow from the move."""
 
@@ -104,28 +102,26 @@ class Moves:
         world.journal.fold_for(cause, kind, player.subject, field, text)
 
     def _set_place(self, player: Player, step: Step, moved: Cause) -> None:
-        """Set the player's fields for the app, block and round of a step, one after the other.
-
-        What holds no longer is deleted first, so that no number stands beside another block or app:
-        `player.within(block="main", round=1)` finds what was so in that round.
-        """
-        fields = {**_app_of(step), **_round_of(player, step), **self._showed(player, step)}
+        """Set the player's fields for the round, block and app of a step."""
+        fields: dict[str, Any] = {}
+        if step.rounds:
+            fields = {"round": step.round, "round_nested": list(step.rounds)}
+        if step.block:
+            fields["block"] = step.block
+        app = step.page.rpartition("/")[0]
+        if app:
+            fields["app"] = app
+        if step.between and self._first_time(player):
+            showed = player.get("between_showed", [])
+            fields["between_showed"] = [*showed, *[step.page] * step.between]
         lock = self._world.lock
         before = lock.begin_step(moved.part(FLOW) if isinstance(moved, Attempt) else FLOW)
         try:
-            for name in _outdated(player, fields):
-                delattr(player, name)
             for name, value in fields.items():
-                if player.get(name, _MISSING) != value:
+                if player.get(name) != value:
                     player._set(name, value)
         finally:
             lock.end_step(before)
-
-    def _showed(self, player: Player, step: Step) -> dict[str, Any]:
-        """Return what each `Between` has chosen so far, if a choice begins with this step."""
-        if not step.between or not self._first_time(player):
-            return {}
-        return {"between_showed": [*player.get("between_showed", []), *map(list, step.between)]}
 
     def _first_time(self, player: Player) -> bool:
         """Return whether a player is at this position for the first time, and log it."""
@@ -134,40 +130,3 @@ class Moves:
             return False
         self.mark(player, what)
         return True
-
-
-def _app_of(step: Step) -> dict[str, Any]:
-    app = step.page.rpartition("/")[0]
-    return {"app": app} if app else {}
-
-
-def _round_of(player: Player, step: Step) -> dict[str, Any]:
-    """Return the fields for the round of a step.
-
-    In a loaded app they go by where the last round began, as in the framework: behind a nested
-    round its numbers stay, and rounds without a block have the block None.
-    """
-    is_loaded = "/" in step.page
-    block = step.block or None
-    if not step.rounds or (is_loaded and _is_behind_nested(player, step, block)):
-        return {}
-    rounds = {"round_nested": list(step.rounds), "round": step.round}
-    has_block = is_loaded or block is not None or player.get("block") is not None
-    return {"block": block, **rounds} if has_block else rounds
-
-
-def _is_behind_nested(player: Player, step: Step, block: str | None) -> bool:
-    """Return whether the player's last round was one in the round of a step."""
-    last, rounds = player.get("round_nested", []), list(step.rounds)
-    is_of_it = player.get("block", _MISSING) == block
-    return is_of_it and len(last) > len(rounds) and last[: len(rounds)] == rounds
-
-
-def _outdated(player: Player, fields: dict[str, Any]) -> list[str]:
-    """Return which of a player's fields to delete before these are set."""
-    known = {name: player.get(name, _MISSING) for name in ("app", *ROUND_FIELDS)}
-    there = [name for name in ROUND_FIELDS if known[name] is not _MISSING]
-    if "app" in fields and known["app"] not in (_MISSING, fields["app"]):
-        return there
-    changes = "block" in fields and known["block"] != fields["block"]
-    return ["round"] if changes and "round" in there else []

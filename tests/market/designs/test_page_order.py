@@ -204,7 +204,7 @@ def test_pages_derive_from_a_page_of_the_authors() -> None:
         assert rounds.entries[0].seconds == expected
     (rounds,) = Design(LOW).pages()
     assert rounds.entries[0].seconds is None
-    with pytest.raises(BadMarket, match="is no CallMarketPage"):
+    with pytest.raises(BadMarket, match="is not a CallMarketPage"):
         Design(LOW, rules=Rules(call=True)).pages(page=Mine)
     (rounds,) = Design(LOW, rules=Rules(call=True)).pages()
     assert issubclass(rounds.entries[0], CallMarketPage)

@@ -88,7 +88,7 @@ class Locator:
             journey.splice(value["at"], value["to"], value["steps"])
         elif event.kind == "enter":
             return self._enter(event)
-        elif event.field == ROUND and event.kind in ("set", "del") and event.cause != FLOW:
+        elif event.field == ROUND and event.kind in ("set", "del"):
             return self._count(event)
         return []
 
