@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, redirect_stderr
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.running import Browser, Rejected, plain, serving, until
 from uproot_nb import Page, Run, live
+from uproot_nb.engine.watchdog import Watchdog
 from uproot_nb.monitor.monitor import Monitor
 from uproot_nb.session.world import load_state
 
@@ -461,3 +463,23 @@ def noted(folder: Path, method: str) -> bool:
     with closing(sqlite3.connect(folder / "log.sqlite3")) as log:
         rows = log.execute("SELECT value FROM events WHERE kind = 'call'").fetchall()
     return any("started" in value for (value,) in rows)
+
+
+def test_only_a_loop_that_was_asked_and_is_silent_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the watchdog's own thread was kept, by a slow disk or a printed warning."""
+    now, asked = [100.0], []
+    monkeypatch.setattr("uproot_nb.engine.watchdog.time.monotonic", lambda: now[0])
+    lock: Any = SimpleNamespace(since=0.0)
+    loop: Any = SimpleNamespace(call_soon_threadsafe=asked.append)
+    watchdog = Watchdog(lock, loop, lambda text, cause: None)
+    now[0] += 60
+    assert not watchdog.is_stuck()
+    watchdog._ask_for_beat()
+    watchdog._ask_for_beat()
+    assert len(asked) == 1
+    now[0] += 0.5
+    assert not watchdog.is_stuck()
+    now[0] += 0.2
+    assert watchdog.is_stuck()
+    asked.pop()()
+    assert not watchdog.is_stuck()

@@ -39,9 +39,8 @@ class Watchdog:
     ) -> None:
         self._lock, self._loop, self._warn = lock, loop, warn
         self._on_held = on_held
-        self._beat = time.monotonic()
-        self._is_asked = False
-        """Whether the loop has been asked for a beat that it has not given yet."""
+        self._asked, self._beat = 0.0, time.monotonic()
+        """When the loop was last asked for a sign of life, and when it last gave one."""
         self._held = 0.0
         """When the lock was last seen held, for which the loop may have waited."""
         self._warned_for = 0.0
@@ -61,7 +60,9 @@ class Watchdog:
         now, since = time.monotonic(), self._lock.since
         if since:
             return self._lock.is_in_step() and now - since > self.patience
-        return now - max(self._beat, self._held) > self.patience + 2 * CHECK_SECONDS
+        asked = self._asked
+        is_silent = asked > self._beat
+        return is_silent and now - max(asked, self._held) > self.patience + CHECK_SECONDS
 
     def _watch(self) -> None:
         self._ask_for_beat()
@@ -82,7 +83,7 @@ class Watchdog:
             place = place_of(self._lock.thread_of_steps)
             where = f"It is in {place}\nrun.interrupt() ends it. " if place else ""
             what = "Something has kept the experiment's loop busy"
-            self._warn_once(self._beat, what, where)
+            self._warn_once(self._asked, what, where)
 
     def _note_held(self, since: float) -> None:
         lock = self._lock
@@ -108,10 +109,10 @@ class Watchdog:
 
     def _ask_for_beat(self) -> None:
         """Ask from this thread, by this clock: the loop of a rerun has its own."""
-        if not self._is_asked:
-            self._is_asked = True
+        if self._asked <= self._beat:
+            self._asked = time.monotonic()
             with contextlib.suppress(RuntimeError):  # the loop has been closed
                 self._loop.call_soon_threadsafe(self._take_beat)
 
     def _take_beat(self) -> None:
-        self._beat, self._is_asked = time.monotonic(), False
+        self._beat = time.monotonic()

@@ -308,7 +308,7 @@ def test_what_is_no_json_is_refused_here() -> None:
         for value in ({1, 2}, float("nan"), Decimal(1)):
             with pytest.raises(UprootError, match="cannot be sent"):
                 attached.set(attached.players, cash=value)
-        with pytest.raises(UprootError, match="is no player"):
+        with pytest.raises(UprootError, match="is not a player"):
             attached.reload(3)
         with pytest.raises(AttachFailed, match="There is no player 'nobody'"):
             attached.reload("nobody")

@@ -236,7 +236,7 @@ class FencedWriter:
                 if not _try_lock(connection, key):
                     if waited > LEASE_SECONDS + _ENDING_SECONDS:
                         raise SessionTaken(session, self.path)
-                    self._end_holder(connection, session, key, is_overdue)
+                    self._end_holder(connection, session, key, waited)
                 elif is_overdue or not self._may_come_back(connection, session, key):
                     return
                 else:  # its connection has ended just now
@@ -250,7 +250,7 @@ class FencedWriter:
         return bool(rows) and bool(rows[0][0])
 
     def _end_holder(
-        self, connection: TimedConnection, session: str, key: int, is_overdue: bool
+        self, connection: TimedConnection, session: str, key: int, waited: float
     ) -> None:
         """End the connection of a writer whose process has vanished, or stands still.
 
@@ -264,11 +264,11 @@ class FencedWriter:
         bound = LEASE_SECONDS, to_stored(session)
         [(writer, is_over, backend)] = self._run(connection, _LEASE, bound)
         if not is_over:
-            if is_gone(writer):
+            if waited < GRACE_SECONDS and is_gone(writer):
                 return
             raise SessionTaken(session, self.path, writer)
         for (holder,) in connection.execute(HOLDERS, (key,)).fetchall():
-            if is_overdue or (writer and holder == backend):
+            if waited > LEASE_SECONDS or (writer and holder == backend):
                 # Another role's connection cannot be ended: then the session stays taken.
                 with suppress(psycopg.errors.InsufficientPrivilege):
                     connection.execute("SELECT pg_terminate_backend(%s)", (holder,))
@@ -513,7 +513,8 @@ def here() -> str:
 def is_gone(writer: str) -> bool:
     """Return whether *writer*, as `here` names one, was a process of this machine, and ended."""
     process, _, machine = writer.removeprefix("process ").partition(" on ")
-    return machine == socket.gethostname() and not psutil.pid_exists(int(process))
+    is_here = process.isdigit() and machine == socket.gethostname()
+    return is_here and not psutil.pid_exists(int(process))
 
 
 def _try_lock(connection: TimedConnection, key: int) -> bool:
