@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from itertools import pairwise
@@ -43,10 +44,11 @@ from uproot_nb import (
     watch_for_dropout,
 )
 from uproot_nb.flow.timeouts import EARLY
+from uproot_nb.log.events import Event
 from uproot_nb.market import InducedValues, MarketPage
 from uproot_nb.market.traders import ZIC, market_bot
 from uproot_nb.monitor.monitor import Monitor
-from uproot_nb.reruns.comparison import alike
+from uproot_nb.reruns.comparison import alike, first_difference
 from uproot_nb.reruns.recorded_time import RecordedLoop
 
 RULE = {"factor": 2}
@@ -449,7 +451,7 @@ async def test_an_hour_in_which_nobody_comes_costs_a_rerun_no_timers(
 class Trading(MarketPage):
     """A market that ends by the clock, and a fee that a live method takes."""
 
-    seconds = 6
+    seconds = 10
 
     def open_market(page, market, traders):
         names = [trader.name for trader in traders]
@@ -468,12 +470,11 @@ class Trading(MarketPage):
 @pytest.mark.long
 async def test_a_timed_market_of_bots_makes_no_difference_but_another_payoff_rule_does() -> None:
     with serving(Trading, Tell, names={}, players=4, seed=5) as run:
-        bots = run.bots([market_bot(ZIC(), pace=0.01) for _ in range(4)], seed=3)
-        await until(lambda: len(run.market().trades) > 1)
         ann = await Browser.open(run, 0)
         assert await ann.call("pay", 4) == 8
         await ann.disconnect()
-        assert await asyncio.to_thread(bots.wait, 30), bots.status.to_string()
+        bots = run.bots([market_bot(ZIC(), pace=0.01) for _ in range(4)], seed=3)
+        assert await asyncio.to_thread(bots.wait, 60), bots.status.to_string()
         again = rerun(run, [Trading, Tell], namespace={})
         assert again.same, f"{again!r}\n{again.differences}\n{again.messages}"
         assert again.repeated["call"] > 4
@@ -511,6 +512,27 @@ async def test_what_came_a_moment_too_late_is_too_late_again() -> None:
         calls = rerun(run, [Market, Tell], namespace={}).calls
         orders = calls[calls["method"] == "send_order"]
         assert orders["outcome"].tolist() == ["ok"] * 3
+
+
+def test_how_a_market_shows_a_trade_may_differ_from_version_to_version() -> None:
+    """What an order has come to, and what is stored, may not."""
+
+    def log(traded: int, seq: int, *shown: Event) -> list[Event]:
+        result = {"market": "market", "order": 1, "resting": 0, "traded": traded, "seq": seq}
+        value = {"page": "a", "id": "a-1", "args": [5], "kwargs": {}, "outcome": "ok"}
+        text = json.dumps({**value, "result": result})
+        where = "ann", "Trading", "a-1", ""
+        return [Event(1, 1.0, "lab", "call", "player/ann", "send_order", text, *where), *shown]
+
+    text = '{"recipients":["bob"],"data":{"before":2,"seq":5,"changes":[]}}'
+    push = Event(2, 1.0, "lab", "notify", "", "UprootMarket", text, "ann", "Trading", "a-1", "")
+    with serving(Tell, names={}, players=1) as run:
+        codec = run._runtime.world.codec
+    recorded = log(1, 5, push)
+    assert first_difference(recorded, log(1, 3), lambda event: event.seq, codec) is None
+    found = first_difference(recorded, log(2, 3), lambda event: event.seq, codec)
+    assert found is not None
+    assert found.field == "result"
 
 
 def test_only_times_by_the_clock_may_be_a_little_different() -> None:

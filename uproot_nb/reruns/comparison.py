@@ -28,6 +28,10 @@ _TIME = re.compile(r'(?<="time":)\d{10}(?:\.\d+)?')
 _CLOCK = re.compile(r"(?<![^:,\[])\d{10}\.\d+(?![\d.eE])")
 _CHANCE = re.compile(r"\b(?:random\.|np\.random|secrets\.|time\.time|perf_counter|uuid|\.now\()")
 
+_OUR_PUSHES = (WAIT_EVENT, "UprootMarket", "UprootInstitution")
+"""How the events of our own pages' pushes begin: what they show is compared where it is stored."""
+_MARKET_RESULT = ("market", "order", "resting", "traded")
+"""What an order has come to, in the result of a market page's live method in all versions."""
 _TOLD_AS = {"call": "result", "notify": "push", "enter": "page", "join": "place", "end": "exit"}
 
 _Key = tuple[str, str, str]
@@ -122,7 +126,7 @@ def erased_in(recorded: Iterable[Event]) -> frozenset[str]:
 def _effects(events: Iterable[Event], gone: Collection[str]) -> defaultdict[_Key, list[Event]]:
     found: defaultdict[_Key, list[Event]] = defaultdict(list)
     for event in events:
-        ours = event.kind == "notify" and event.field == WAIT_EVENT
+        ours = event.kind == "notify" and event.field.startswith(_OUR_PUSHES)
         if event.subject in gone or event.actor in gone or _is_only_to(event, gone):
             continue
         if event.kind not in _COMPARED or ours or '"outcome":"started"' in event.value:
@@ -158,7 +162,11 @@ def _compared(event: Event) -> str:
 
 def _outcome(event: Event) -> Any:
     row = read_call(event.value)
-    return {key: row[key] for key in ("outcome", "result", "error", "message") if key in row}
+    found = {key: row[key] for key in ("outcome", "result", "error", "message") if key in row}
+    result = found.get("result")
+    if isinstance(result, dict) and result.keys() >= {*_MARKET_RESULT}:
+        found["result"] = {key: result[key] for key in _MARKET_RESULT}
+    return found
 
 
 def _described(
