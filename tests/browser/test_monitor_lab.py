@@ -25,8 +25,8 @@ def row(number: int, **told: Any) -> list[Any]:
         "name": name, "label": f"PC-{number}", "page": "Contribute", "round": None,
         "status": "online", "since": NOW, "fields": [], "link": f"http://localhost/{name}",
         "id": 50 - number, "by": "", "entered": NOW - number, "stuck": False, "group": "",
-        "treatment": "", "payoff": "", "ended_as": "still in", "paid": False, "hand": 0.0,
-        "waits_for": "",
+        "trader": "", "treatment": "", "payoff": "", "ended_as": "still in", "paid": False,
+        "hand": 0.0, "waits_for": "",
     }  # fmt: skip
     return [{**usual, **told}[column] for column in COLUMNS]
 
