@@ -14,6 +14,7 @@ import orjson
 from uproot_nb.flow.waiting.waits import WAIT_EVENT
 from uproot_nb.log.call_rows import read_call
 from uproot_nb.log.codec import Codec
+from uproot_nb.log.erasing.format_words import PAGE_PUSHES
 from uproot_nb.log.events import CHANGES, Event
 from uproot_nb.reruns.recorded_time import CLOSE
 
@@ -28,7 +29,7 @@ _TIME = re.compile(r'(?<="time":)\d{10}(?:\.\d+)?')
 _CLOCK = re.compile(r"(?<![^:,\[])\d{10}\.\d+(?![\d.eE])")
 _CHANCE = re.compile(r"\b(?:random\.|np\.random|secrets\.|time\.time|perf_counter|uuid|\.now\()")
 
-_OUR_PUSHES = (WAIT_EVENT, "UprootMarket", "UprootInstitution")
+_OUR_PUSHES = (WAIT_EVENT, *PAGE_PUSHES)
 """How the events of our own pages' pushes begin: what they show is compared where it is stored."""
 _MARKET_RESULT = ("market", "order", "resting", "traded")
 """What an order has come to, in the result of a market page's live method in all versions."""

@@ -10,7 +10,7 @@ import orjson
 from uproot_nb.log.call_rows import read_call
 from uproot_nb.log.events import CHANGES, Event
 
-__all__ = ["format_words"]
+__all__ = ["PAGE_PUSHES", "format_words"]
 
 _MOVES = frozenset({
     "back", "connect", "disconnect", "dropout", "end", "enter", "leave", "once", "order", "wait",
@@ -20,7 +20,9 @@ _WORDS = {"call": ("outcome", "error"), "intervention": ("action",), "timeout": 
 """By kind of event: keys of the value that hold one of a few words."""
 _WHOLE = frozenset({"set", "del"})
 _ENTRY = {"id", "time", "type", "fields"}
-_OUR_PUSHES = ("_uproot_", "UprootMarket", "UprootInstitution")
+PAGE_PUSHES = ("UprootMarket", "UprootInstitution")
+"""How the events of pushes of pages with a market or institution begin."""
+_OUR_PUSHES = ("_uproot_", *PAGE_PUSHES)
 """How the events of our own pages' pushes begin."""
 _OUR_METHODS = frozenset({
     "cancel_order", "replace_order", "seed_markets", "send_order", "set_ready", "take_price",

@@ -44,17 +44,13 @@ _CHARGES: dict[str, type[Tax | Fees]] = {"buyer_tax": Tax, "seller_tax": Tax, "f
 
 _NO_TAX, _NO_FEES = Tax(), Fees()
 
-_CHOICES: dict[str, tuple[str | None, ...]] = {
+_CHOICES: dict[str, tuple[str | bool | None, ...]] = {
     "self_trade": get_args(SelfTrade), "lapse": (None, *get_args(Lapse)),
     "trade_price": get_args(TradePrice), "timing": get_args(Timing),
-    "rationing": get_args(Rationing),
+    "rationing": get_args(Rationing), "improvement": (True, False), "no_loss": (True, False),
+    "short_sales": (True, False), "call": (True, False), "budget": (True, False, None),
 }  # fmt: skip
-"""The values of the rules that are words."""
-_SWITCHES: dict[str, tuple[bool | None, ...]] = {
-    "improvement": (True, False), "no_loss": (True, False), "short_sales": (True, False),
-    "call": (True, False), "budget": (True, False, None),
-}  # fmt: skip
-"""The values of the rules that hold or not; "no" would hold."""
+"""The values of the rules that are words, or hold or not; "no" would hold, and so would 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +154,11 @@ class Rules:
                 f"max_price={self.max_price!r} is more than browsers can count exactly.",
                 f"Write max_price={HIGHEST_PRICE} or less.",
             )
-        for name, words in _CHOICES.items():
-            if getattr(self, name) not in words:
-                known = " or ".join(repr(word) for word in words)
-                raise BadMarket(f"{name}={getattr(self, name)!r} is not a rule.", f"Write {known}.")
-        for name, values in _SWITCHES.items():
-            if not any(getattr(self, name) is value for value in values):
+        for name, values in _CHOICES.items():
+            given = getattr(self, name)
+            if not _is_one_of(given, values):
                 known = " or ".join(repr(value) for value in values)
-                raise BadMarket(f"{name}={getattr(self, name)!r} is not a rule.", f"Write {known}.")
+                raise BadMarket(f"{name}={given!r} is not a rule.", f"Write {known}.")
         self._check_terms()
         self._check_times()
         self._check_controls()
@@ -356,3 +349,8 @@ class Rules:
         if data.get("breaker") is not None:
             others["breaker"] = CircuitBreaker.from_plain(data["breaker"])
         return cls(**{**data, **money, **charges, **others})
+
+
+def _is_one_of(given: object, values: Iterable[object]) -> bool:
+    """Return whether a word is among these, or True, False or None itself: 1 is not True here."""
+    return any(given is one or (isinstance(one, str) and given == one) for one in values)
