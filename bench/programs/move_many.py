@@ -12,7 +12,8 @@ from typing import Any
 import pandas  # noqa: F401  (loading it is none of the steps)
 
 from uproot_nb import Page, Run, SynchronizingWait, serve
-from uproot_nb.bridge.messages import SocketOpened
+from uproot_nb.bridge.messages import HttpRequest, SocketOpened
+from uproot_nb.experiment.entrance.ways_in import WayIn
 
 
 class Play(Page):
@@ -31,6 +32,7 @@ def main(database: str, players: str) -> None:
     """Print the seconds of each step, by what is done."""
     times: dict[str, float] = {}
     run = _timed(times, "start", lambda: _served(database, int(players)))
+    _begin(run)
     everybody = list(run.players)
     half = len(everybody) // 2
     _step(run, times, "move", lambda: run.advance(everybody))
@@ -55,6 +57,15 @@ def _served(database: str, players: int) -> Run:
     return serve(
         [Play, Everybody, After], name="many", db=database, players=players, embedded=True, port=0
     )
+
+
+def _begin(run: Run) -> None:
+    """Let all have begun, as their first requests do: who has not is not online, either."""
+    flow, world = run._runtime.flow, run._runtime.world
+    request = HttpRequest(0, world.key, "", "page", [], [], "")
+    for player in run.players:
+        flow.newcomers.note(world.player(player.name), request, "link", WayIn())
+    world.journal.commit()
 
 
 def _timed(times: dict[str, float], what: str, act: Callable[[], Any]) -> Any:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from uproot_nb.bots.questions import Attachment
 from uproot_nb.bots.requests import form_body
-from uproot_nb.server.forms import FormReader, Uploads
+from uproot_nb.server.form_reader import FormReader, Uploads
 from uproot_nb.server.limits import Limits
 
 texts = st.text(st.characters(codec="utf-8"), max_size=30)

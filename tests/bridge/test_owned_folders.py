@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from uproot_nb.bridge.owned_folders import OwnedFolder, remove_abandoned
-from uproot_nb.server.forms import Uploads
+from uproot_nb.server.form_reader import Uploads
 
 PREFIX = "uproot_nb-received-"
 MAKE = """

@@ -34,9 +34,10 @@ from uproot_nb.headless.watch import Watch
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import MemoryLog
 from uproot_nb.monitor.event_window import EventWindow, Wanted
-from uproot_nb.monitor.monitor import NEWS_SECONDS, UNACKNOWLEDGED, Monitor
+from uproot_nb.monitor.monitor import UNACKNOWLEDGED, Monitor
 from uproot_nb.monitor.player_rows import COLUMNS, PlayerRows, shortened
 from uproot_nb.monitor.snapshot import snapshot
+from uproot_nb.monitor.update_rate import UPDATE_SECONDS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -574,7 +575,7 @@ async def test_equal_failures_are_one_row_with_a_count() -> None:
 
 
 def test_the_manual_states_how_often_the_monitor_is_refreshed() -> None:
-    assert NEWS_SECONDS == 1 / 5
+    assert UPDATE_SECONDS == 1 / 5
     for page in ("monitor.md", "architecture.md"):
         assert "at most five times a second" in (DOCS / page).read_text("utf-8").lower()
 

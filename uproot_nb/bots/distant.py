@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 
 from uproot_nb.bots.crowd import LOOK_EVERY, Bots, Part, Progress, errors_of, status_of
-from uproot_nb.bots.timings import Timings
+from uproot_nb.bots.latencies import Latencies
 from uproot_nb.errors import UprootError
 from uproot_nb.executors import check_executor, places_of
 
@@ -55,7 +55,7 @@ class Played:
 
     parts: list[tuple[str, str, str, str, Progress]]
     """Player, state, error, traceback, and how far it came."""
-    timings: Timings
+    latencies: Latencies
     why: str
     """Why the worker waited no longer; "" if all ended."""
 
@@ -63,17 +63,17 @@ class Played:
 def play_share(share: Share) -> Played:
     """Play some bots' parts to the end, and return how it went; it runs in a worker."""
     parts, seconds, patience = share.open()
-    timings = Timings()
-    with Bots(parts, watcher=timings) as bots:
+    latencies = Latencies()
+    with Bots(parts, watcher=latencies) as bots:
         why = bots.wait_patiently(seconds, patience)
     rows = [(part.player, part.state, part.error, part.traceback, part.come_to()) for part in parts]
-    return Played(rows, timings, why)
+    return Played(rows, latencies, why)
 
 
 class DistantBots:
     """Bots that play in an executor's workers, each with a share of them.
 
-        with DistantBots(executor, parts, ended, timings) as bots:
+        with DistantBots(executor, parts, ended, latencies) as bots:
             bots.wait_patiently(seconds=60, patience=30)
             bots.status
 
@@ -81,7 +81,7 @@ class DistantBots:
 
     Args:
         ended: is called with each part that is over.
-        timings: gets the waiting times of all.
+        latencies: gets the waiting times of all.
     """
 
     def __init__(
@@ -89,11 +89,11 @@ class DistantBots:
         executor: Executor,
         parts: Sequence[Part],
         ended: Callable[[Part], None],
-        timings: Timings,
+        latencies: Latencies,
     ) -> None:
         check_executor(executor)
         self._executor, self._parts = executor, {part.player: part for part in parts}
-        self._ended, self._timings = ended, timings
+        self._ended, self._latencies = ended, latencies
         self._done: SimpleQueue[Future[Played]] = SimpleQueue()
         self._out: dict[Any, list[Part]] = {}
 
@@ -159,7 +159,7 @@ class DistantBots:
                 part.state, part.error = "failed", f"{type(error).__name__}: {error}"
         else:
             why = played.why
-            self._timings.take_in(played.timings)
+            self._latencies.take_in(played.latencies)
             for player, state, error_text, trace, progress in played.parts:
                 part = self._parts[player]
                 part.state, part.error, part.traceback = state, error_text, trace

@@ -24,7 +24,7 @@ from uproot_nb.monitor.player_news import PlayerNews
 from uproot_nb.monitor.player_rows import as_sent
 from uproot_nb.monitor.qr_codes import qr_code
 from uproot_nb.monitor.repeating import repeating
-from uproot_nb.monitor.share_of_time import ShareOfTime
+from uproot_nb.monitor.update_rate import SHARE, UPDATE_SECONDS, UpdateRate
 from uproot_nb.session.wire import to_json
 from uproot_nb.steering.actions import NAMES, Actions
 from uproot_nb.steering.host import Host
@@ -34,10 +34,6 @@ from uproot_nb.steering.withheld import Withheld
 
 __all__ = ["Monitor"]
 
-NEWS_SECONDS = 0.2
-"""Between two messages with what is new: at most five a second."""
-SHARE = 0.03
-"""Of the loop's time, for the news of all monitors of a run together; they become rarer instead."""
 UNACKNOWLEDGED = 2
 """Messages that may be on their way to a browser; a slow one gets fewer."""
 POINTS = 20_000
@@ -85,7 +81,7 @@ class Monitor:
         self._exporter = export or partial(export_to_file, host, runtime.name)
         world = self._runtime.world
         self._runtime.windows.add(self)
-        self._turns, self._time = InTurn(runtime.beside), ShareOfTime(SHARE)
+        self._turns, self._rate = InTurn(runtime.beside), UpdateRate(SHARE)
         self._withheld = None if role == "steward" else Withheld(runtime)
         self._window = EventWindow(world.log, world.name, self._cleaned)
         self._players = PlayerNews(runtime, fields, self._withheld)
@@ -186,13 +182,13 @@ class Monitor:
         if not self._is_watched:
             self._is_watched = True
             self._watching = self._runtime.beside(
-                repeating(self._runtime, NEWS_SECONDS, self._watch)
+                repeating(self._runtime, UPDATE_SECONDS, self._watch)
             )
 
     def _watch(self) -> None:
         is_asked = self._sent - self._acked < UNACKNOWLEDGED and not self._is_reading
-        if is_asked and self._time.is_due():
-            with self._time.spending(among=len(self._runtime.windows)):
+        if is_asked and self._rate.is_due():
+            with self._rate.spending(among=len(self._runtime.windows)):
                 self._look()
                 self._send_news()
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from uproot_nb.bots.crowd import Bot, Bots
     from uproot_nb.bots.distant import DistantBots
-    from uproot_nb.bots.timings import Timings
+    from uproot_nb.bots.latencies import Latencies
 
 __all__ = ["Rehearsal", "rehearse"]
 
@@ -159,14 +159,14 @@ def rehearse(
         UprootError: an argument is not valid.
     """
     # lazy: the bots' parts need Tornado
-    from uproot_nb.bots.timings import Timings
+    from uproot_nb.bots.latencies import Latencies
 
     for own in ("name", "db"):
         if own in options:
             raise UprootError(f"rehearse({own}=...): a rehearsal has a {own} of its own.")
     names = sys._getframe(1).f_globals if namespace is None else namespace
     name = f"rehearsal-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}"
-    timings = Timings()
+    latencies = Latencies()
     with tempfile.TemporaryDirectory(prefix="uproot_nb-", ignore_cleanup_errors=True) as folder:
         run = serve(
             page_order, players=players, name=name, db=Path(folder, f"{name}.sqlite3"),
@@ -174,23 +174,23 @@ def rehearse(
         )  # fmt: skip
         with run:
             used, begun = _engine_seconds(run), time.monotonic()
-            with _started(run, players, bot, seed, timings, executor) as bots:
+            with _started(run, players, bot, seed, latencies, executor) as bots:
                 why = bots.wait_patiently(seconds, patience)
                 took = time.monotonic() - begun
                 used = _engine_seconds(run) - used
-            return _report(run, bots, timings, why, took, used)
+            return _report(run, bots, latencies, why, took, used)
 
 
 def _started(
-    run: Run, players: int, bot: Bot, seed: Any, timings: Timings, executor: Executor | None
+    run: Run, players: int, bot: Bot, seed: Any, latencies: Latencies, executor: Executor | None
 ) -> Bots | DistantBots:
     if executor is None:
-        return run._bots.start(players, bot, seed, timings)
+        return run._bots.start(players, bot, seed, latencies)
     # lazy: the bots' parts need Tornado
     from uproot_nb.bots.distant import DistantBots
 
     parts, ended = run._bots.take_places(players, bot, seed)
-    return DistantBots(executor, parts, ended, timings)
+    return DistantBots(executor, parts, ended, latencies)
 
 
 def _engine_seconds(run: Run) -> float:
@@ -204,11 +204,11 @@ def _engine_seconds(run: Run) -> float:
 
 
 def _report(
-    run: Run, bots: Bots | DistantBots, timings: Timings, why: str, took: float, used: float
+    run: Run, bots: Bots | DistantBots, latencies: Latencies, why: str, took: float, used: float
 ) -> Rehearsal:
     pushes = run._runtime.world.log.read(run.name, kinds={"notify"})
-    waits = timings.latencies({event.seq: event.time for event in pushes})
-    interactions = len(timings.rows)
+    waits = latencies.latencies({event.seq: event.time for event in pushes})
+    interactions = len(latencies.rows)
     return Rehearsal(
         run.name, bots.status, _quantiles(waits), waits, _stuck(bots, why), _errors(run, bots),
         took, interactions, 1000.0 * used / interactions if interactions else 0.0, _warnings(run),

@@ -18,7 +18,7 @@ from uproot_nb.bridge.messages import BEGIN, COOKIE, HttpReply, HttpRequest
 from uproot_nb.server.answer_bodies import AnswerBody, cut_off, send_parts
 from uproot_nb.server.base_handler import ParticipantHandler, browser_headers, open_headers
 from uproot_nb.server.expected import Expected
-from uproot_nb.server.forms import (
+from uproot_nb.server.form_reader import (
     MALFORMED,
     TOO_LARGE,
     TOO_MANY,

@@ -18,7 +18,7 @@ from uproot_nb.bridge.messages import Hello
 from uproot_nb.server.connections import Connections, most_connections
 from uproot_nb.server.expected import Expected
 from uproot_nb.server.files import AppFileHandler, StaticHandler
-from uproot_nb.server.forms import Uploads
+from uproot_nb.server.form_reader import Uploads
 from uproot_nb.server.gateways.kernel_files import KernelFiles
 from uproot_nb.server.handlers import (
     AppApi,

@@ -18,10 +18,10 @@ from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.traders.adaptive import AA
 from uproot_nb.market.traders.belief import GD
 from uproot_nb.market.traders.forward_looking import GDX
-from uproot_nb.market.traders.plus import ZIP
 from uproot_nb.market.traders.reinforcement import RothErev
 from uproot_nb.market.traders.sniper import Sniper
 from uproot_nb.market.traders.zero_intelligence import ZIC, ZIU
+from uproot_nb.market.traders.zero_intelligence_plus import ZIP
 
 __all__ = ["arms_in", "text_of"]
 

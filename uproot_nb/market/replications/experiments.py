@@ -13,9 +13,9 @@ from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.replications.insider_trading import mispricing_figures
 from uproot_nb.market.replications.smith_tests import smith_tests
 from uproot_nb.market.traders.belief import GD
-from uproot_nb.market.traders.plus import ZIP
 from uproot_nb.market.traders.trader import Shout, View
 from uproot_nb.market.traders.zero_intelligence import ZIC, ZIU
+from uproot_nb.market.traders.zero_intelligence_plus import ZIP
 
 __all__ = ["REPLICATIONS", "Replication", "expected_surpluses"]
 

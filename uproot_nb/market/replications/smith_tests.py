@@ -8,8 +8,8 @@ from random import Random
 from uproot_nb.market.designs.design import Design
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.presets import CLIFF
-from uproot_nb.market.traders.plus import ZIP
 from uproot_nb.market.traders.trader import View
+from uproot_nb.market.traders.zero_intelligence_plus import ZIP
 
 __all__ = ["OfferTaker", "smith_tests"]
 

@@ -14,7 +14,6 @@ from uproot_nb.market.traders.call_results import CallResult, CallTrader, SentOr
 from uproot_nb.market.traders.forward_looking import GDX
 from uproot_nb.market.traders.market_bot import market_bot
 from uproot_nb.market.traders.near_zero import NearZeroIntelligence
-from uproot_nb.market.traders.plus import ZIP
 from uproot_nb.market.traders.reinforcement import RothErev
 from uproot_nb.market.traders.simulation import simulate_market
 from uproot_nb.market.traders.sniper import Sniper
@@ -27,6 +26,7 @@ from uproot_nb.market.traders.trader import (
     only_its_unit,
 )
 from uproot_nb.market.traders.zero_intelligence import ZIC, ZIU
+from uproot_nb.market.traders.zero_intelligence_plus import ZIP
 
 __all__ = [
     "AA", "GD", "GDX", "ZIC", "ZIP", "ZIU", "AssetTrader", "CallResult", "CallTrader", "Heedless",

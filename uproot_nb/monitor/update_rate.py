@@ -1,4 +1,4 @@
-"""ShareOfTime: limits repeated work to a share of its thread's time."""
+"""UpdateRate: how often monitors are updated; they take a small share of the loop's time."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["ShareOfTime"]
+__all__ = ["SHARE", "UPDATE_SECONDS", "UpdateRate"]
+
+UPDATE_SECONDS = 0.2
+"""Between two updates of a monitor: at most five a second."""
+SHARE = 0.03
+"""Of the loop's time, for all monitors of a run together; their updates become rarer instead."""
 
 
-class ShareOfTime:
-    """Makes something rarer the longer it takes, and the more others do the same.
+class UpdateRate:
+    """Makes updates rarer the longer they take, and the more monitors there are.
 
-        share = ShareOfTime(0.03)
-        if share.is_due():
-            with share.spending(among=3):   # one of three such
+        rate = UpdateRate(0.03)
+        if rate.is_due():
+            with rate.spending(among=3):   # one of three such
                 ...
 
     Args:

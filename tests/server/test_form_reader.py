@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from uproot_nb.server.forms import FormReader, Uploads, bare_file_name
+from uproot_nb.server.form_reader import FormReader, Uploads, bare_file_name
 from uproot_nb.server.limits import Limits
 
 PARTS = "multipart/form-data; boundary=b"

@@ -1,4 +1,4 @@
-"""Timings: how long bots waited for pages, submissions, calls and pushes."""
+"""Latencies: how long bots waited for pages, submissions, calls and pushes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Timings"]
+__all__ = ["Latencies"]
 
 
-class Timings:
+class Latencies:
     """Collects clients' waiting times, in the bots' thread; seconds, as a participant sees them.
 
-    timings = Timings()
-    Client(link, watcher=timings)
-    timings.table(sent={})
+    latencies = Latencies()
+    Client(link, watcher=latencies)
+    latencies.table(sent={})
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Timings:
         """Record a push that came."""
         self.pushes.append((seq, at))
 
-    def take_in(self, other: Timings) -> None:
+    def take_in(self, other: Latencies) -> None:
         """Add the waiting times of bots that played elsewhere."""
         self.rows += other.rows
         self.pushes += other.pushes

@@ -1,11 +1,11 @@
-"""ShareOfTime: how often monitors look."""
+"""UpdateRate: how often monitors look."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uproot_nb.monitor.share_of_time import ShareOfTime
+from uproot_nb.monitor.update_rate import UpdateRate
 
 
 class Clock:
@@ -14,8 +14,8 @@ class Clock:
     def __init__(self) -> None:
         self.now, self.spent = 100.0, 7.0
 
-    def share(self, share: float) -> ShareOfTime:
-        return ShareOfTime(share, lambda: self.now, lambda: self.spent)
+    def rate(self, share: float) -> UpdateRate:
+        return UpdateRate(share, lambda: self.now, lambda: self.spent)
 
     def work(self, seconds: float) -> None:
         self.now += seconds
@@ -24,23 +24,23 @@ class Clock:
 
 def test_what_takes_no_time_is_due_at_once() -> None:
     clock = Clock()
-    share = clock.share(0.03)
-    assert share.is_due()
-    with share.spending(among=3):
+    rate = clock.rate(0.03)
+    assert rate.is_due()
+    with rate.spending(among=3):
         pass
-    assert share.is_due()
+    assert rate.is_due()
 
 
 def test_what_takes_long_is_due_later_and_waiting_is_no_work() -> None:
     clock = Clock()
-    share = clock.share(0.1)
-    with share.spending(among=1):
+    rate = clock.rate(0.1)
+    with rate.spending(among=1):
         clock.now += 50.0  # the thread waited
         clock.work(0.5)
     clock.now += 4.9
-    assert not share.is_due()
+    assert not rate.is_due()
     clock.now += 0.2
-    assert share.is_due()
+    assert rate.is_due()
 
 
 @given(
@@ -50,12 +50,12 @@ def test_what_takes_long_is_due_later_and_waiting_is_no_work() -> None:
 def test_all_together_take_no_more_than_the_share(works: list[float], among: int) -> None:
     """However long each time takes, the last one aside."""
     clock = Clock()
-    share = clock.share(0.03)
+    rate = clock.rate(0.03)
     begun, spent = clock.now, clock.spent
     for work in works:
-        while not share.is_due():
+        while not rate.is_due():
             clock.now += 0.2
         took = clock.now - begun
         assert (clock.spent - spent) * among <= 0.03 * took + 1e-9
-        with share.spending(among):
+        with rate.spending(among):
             clock.work(work)
