@@ -51,7 +51,7 @@ class Showing:
         waiting: returns what the page of a player who waits shows of the wait.
         position_before: returns where Back leads a player; None if nowhere.
         consents: returns the text of a consent page.
-        requirements: tells whether a page's browser has what the page requires.
+        requirements: knows whether a page's browser has what the page requires.
         warn: shows a warning to the researcher.
         farewell_to: returns what a player finds after the last page.
         simulate: whether pages fill themselves in, with the apps' simulate.js.

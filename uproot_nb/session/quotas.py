@@ -75,7 +75,7 @@ class Quotas:
         were full."""
 
     def reopen(self) -> None:
-        """Go on telling other sessions who counts, as before the session was closed or killed."""
+        """Report again to other sessions who counts, as before the session was closed or killed."""
         fields = self._state.fields.get("session", {})
         if self._is_alone or not any(field.startswith(FIELD) for field in fields):
             return
