@@ -1,4 +1,4 @@
-"""The description of the architecture: every file that it names is there."""
+"""The description of the architecture: its files are there, and its floors are those of the code."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from tests.test_layers import BELOW
 
 ROOT = Path(__file__).resolve().parent.parent
