@@ -1,4 +1,4 @@
-"""The description of the architecture: its files are there, and its floors are those of the code."""
+"""The description of the architecture: its files exist, and its floors are those of the code."""
 
 from __future__ import annotations
 
