@@ -61,8 +61,8 @@ def marked(fence: Fence) -> bool:
     return any((fence.raises, fence.file, fence.script))
 
 
-LONG = {"simulations"}
-"""Its pools and clusters take minutes."""
+LONG = {"bots", "consent", "groups", "market_studies", "markets", "robots", "simulations"}
+"""The pools and clusters of simulations take minutes, and the others ten seconds of a processor."""
 
 
 @pytest.mark.parametrize(

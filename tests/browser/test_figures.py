@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from conftest import Visit
 
@@ -70,6 +72,7 @@ def test_pushes_without_a_name_reach_everybody_who_listens(visit: Visit) -> None
     visit.sees("heard", wanted)
 
 
+@pytest.mark.slow
 def test_an_image_without_an_address_is_no_error(visit: Visit) -> None:
     script = '<script>addEventListener("error", () => { window.failed = true; }, true);</script>'
     visit.open(f'{script}<img id="later" src=""><img src="gone.png">')
@@ -110,6 +113,7 @@ def test_what_is_wrong_in_a_hidden_part_is_shown(visit: Visit) -> None:
     visit.sees(SHOWN, [False, False, True])
 
 
+@pytest.mark.slow
 def test_a_short_list_has_no_numbers(visit: Visit) -> None:
     visit.open(LIST.replace('"2"', '"3"'))
     visit.sees("document.readyState", "complete")

@@ -113,6 +113,7 @@ def test_a_form_whose_answer_was_lost_counts_once(page: Page, run: Run) -> None:
     assert (run.events["kind"] == "submit").sum() == 1
 
 
+@pytest.mark.slow
 def test_a_form_that_is_wrong_is_checked_once_and_shown_with_what_is_wrong(
     page: Page, run: Run
 ) -> None:
@@ -126,6 +127,7 @@ def test_a_form_that_is_wrong_is_checked_once_and_shown_with_what_is_wrong(
     assert (run.players[0].amount, run.players[0].tries) == (3, 2)
 
 
+@pytest.mark.slow
 def test_a_form_that_a_script_submits_without_an_event_is_retained_too(
     page: Page, run: Run
 ) -> None:
@@ -155,6 +157,7 @@ def test_what_is_too_large_is_said_on_the_page_and_can_be_changed(page: Page) ->
     expect(page.get_by_role("heading", name="It is over")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_form_is_sent_for_as_long_as_the_server_is_away(visit: Visit) -> None:
     """For half an hour, without asking so often that a server that comes back suffers."""
     visit.freeze()
@@ -209,6 +212,7 @@ def test_a_reload_while_the_server_is_away_loses_nothing(visit: Visit) -> None:
     expect(visit.page.get_by_label("Price")).to_have_value("7")
 
 
+@pytest.mark.slow
 def test_a_page_from_the_browsers_cache_goes_on_sending(visit: Visit) -> None:
     visit.open('<input name="price" aria-label="Price">')
     failed = first_fails(visit.page, lambda route: route.abort(), times=1000)
@@ -243,6 +247,7 @@ def test_a_page_that_may_not_fetch_sends_its_form_as_browsers_do(
         assert run.players[0].amount == 7
 
 
+@pytest.mark.slow
 def test_a_form_is_sent_again_no_sooner_than_a_busy_server_wants_it(visit: Visit) -> None:
     visit.page.clock.install(time=0)
     visit.wire.form_answers = [(429, {"Retry-After": "20"}, "<p>One moment, please.</p>")]
