@@ -48,7 +48,7 @@ ALONE = {"replications", "zero_intelligence"}
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 LONG = {
-    "asset_market", "analysis", "clock_auctions", "live_monitor", "market_study",
+    "asset_market", "analysis", "call_market", "clock_auctions", "live_monitor", "market_study",
     "multi_unit_auctions", "posted_prices", "prediction_market",
 }  # fmt: skip
 """They take a minute to run, or show what another one shows."""
