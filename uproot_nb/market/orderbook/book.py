@@ -14,8 +14,8 @@ from uproot_nb.market.orderbook.accounts import Account, UnitValue
 from uproot_nb.market.orderbook.amounts import Price, exact
 from uproot_nb.market.orderbook.circuit_breaker import CircuitBreaker
 from uproot_nb.market.orderbook.clearing import find_clearing
+from uproot_nb.market.orderbook.expiries import Expiries
 from uproot_nb.market.orderbook.levels import Ladder
-from uproot_nb.market.orderbook.lives import Lives
 from uproot_nb.market.orderbook.matching import NOTHING, Match, match
 from uproot_nb.market.orderbook.order_checks import (
     check_at_once,
@@ -107,7 +107,7 @@ class Book:
         """Whether trade is halted."""
         self.halt_ends: float | None = None
         """The time at which a halt is over; None without a halt, or an end of it."""
-        self.lives = Lives()
+        self.expiries = Expiries()
         self._usual = None if self.rules.good_for is None else Standing(self.rules.good_for)
         self._is_detailed = self._usual is not None or not {"gft", "iceberg"}.isdisjoint(
             self.rules.terms
@@ -380,7 +380,7 @@ class Book:
     @property
     def next_time(self) -> float | None:
         """When time asks for something next: an order leaves, or a halt ends; None for never."""
-        first = self.lives.first(self.orders)
+        first = self.expiries.first(self.orders)
         if first is None or self.halt_ends is None:
             return self.halt_ends if first is None else first
         return min(first, self.halt_ends)
@@ -388,7 +388,7 @@ class Book:
     def expire(self) -> Outcome:
         """Cancel the orders whose time is over `now`, by their ends, then by their numbers."""
         before, events = self.seq, list[OrderEvent]()
-        over = self.lives.over(self.now, self.orders)
+        over = self.expiries.over(self.now, self.orders)
         changes = [self._withdraw(order, order.remaining, "expired", events) for order in over]
         return Outcome(
             before, self.seq, None, 0, events, [], _latest(changes), None, self._is_detailed
@@ -702,7 +702,7 @@ class Book:
         level = self.ladders[side].add(order)
         self.orders[order.number] = order
         if order.expires is not None:
-            self.lives.add(order, self.orders)
+            self.expiries.add(order, self.orders)
         self.accounts[order.player].add(order)
         return LevelChange(side, level.price, level.quantity, len(level.orders))
 
