@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import msgspec
 
+from uproot_nb.market.orderbook.amounts import Price
+from uproot_nb.market.orderbook.levels import Level
 from uproot_nb.market.orderbook.outcomes import OrderEvent, Outcome, StatusChange
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class PeriodEvents(msgspec.Struct):
             of a table are not here, because no other table has them.
         end: when the period was closed; of one that was not, the time of its last row.
         quotes: when the best quotes changed, as soon as somebody asked; several tables do.
+        best: when a command changed the best quotes, and their prices then, if they were noted.
     """
 
     period: int
@@ -48,6 +51,7 @@ class PeriodEvents(msgspec.Struct):
     bankruptcies: int = 0
     quotes: list[Any] | None = None
     halts: list[tuple[int, float, StatusChange]] = []
+    best: list[tuple[float, Price | None, Price | None]] = []
 
     def add(self, outcome: Outcome, time: float) -> None:
         """Note the effects of a command."""
@@ -56,6 +60,20 @@ class PeriodEvents(msgspec.Struct):
         self.times += [time] * len(events)
         if outcome.status is not None:
             self.halts.append((len(self.events), time, outcome.status))
+
+    def note_best(
+        self, outcome: Outcome, bid: Level | None, ask: Level | None, time: float
+    ) -> None:
+        """Note the best levels after a command, if it has changed them, even for a moment."""
+        buy, sell = None if bid is None else bid.price, None if ask is None else ask.price
+        _, last_buy, last_sell = self.best[-1] if self.best else (0.0, None, None)
+        if buy == last_buy and sell == last_sell:
+            for change in outcome.changes:
+                if change.price == (buy if change.side == "buy" else sell):
+                    break
+            else:
+                return
+        self.best.append((time, buy, sell))
 
     def close(self, time: float) -> None:
         """Note the end."""
