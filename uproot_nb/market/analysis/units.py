@@ -61,8 +61,10 @@ class Units:
     def take(self, player: str, side: str, quantity: int) -> float:
         """Return the value of the player's next units together; NaN if one of them has none."""
         key = player, side
-        done, known = self.traded[key], self.values.get(key, {})
+        done, known = self.traded[key], self.values.get(key) or {}
         self.traded[key] = after = done + quantity
+        if quantity == 1 and after in known:  # as in most trades
+            return known[after]
         units = [known.get(unit, math.nan) for unit in range(done + 1, after + 1)]
         missing = sum(map(math.isnan, units))
         if missing:
@@ -83,13 +85,14 @@ class Units:
 
         Units that a middleman has resold are left out.
         """
-        return [
-            value
-            for player, its in list(self.traded)
-            if its == side
-            for value in self._values_of(player, its)
-            if not (math.isnan(value) and self.resells(player))
-        ]
+        found: list[float] = []
+        for player, its in self.traded:
+            if its == side:
+                values = self._values_of(player, its)
+                if self.resells(player):
+                    values = [value for value in values if not math.isnan(value)]
+                found += values
+        return found
 
     def resells(self, player: str) -> bool:
         """Tell whether a player is a middleman, who has sold on all that has no value or cost.
@@ -106,8 +109,9 @@ class Units:
         return math.fsum(v for v in self._values_of(player, side) if not math.isnan(v))
 
     def _values_of(self, player: str, side: str) -> list[float]:
-        count = self.traded.get((player, side), 0)
-        return [self._value(player, side, unit) for unit in range(1, count + 1)]
+        key = player, side
+        known, count = self.values.get(key) or {}, self.traded.get(key, 0)
+        return [known.get(unit, math.nan) for unit in range(1, count + 1)]
 
     def equilibrium_surpluses(self, at: Equilibrium) -> dict[tuple[str, str], float]:
         """Return what each player and side earns in an equilibrium: all units trade that gain.
@@ -149,9 +153,6 @@ class Units:
 
     def _limits(self) -> Constraints:
         return Constraints(**{name: _exact(amount) for name, amount in self.constraints.items()})
-
-    def _value(self, player: str, side: str, unit: int) -> float:
-        return self.values.get((player, side), {}).get(unit, math.nan)
 
 
 def units_by_period(induced_values: InducedUnits) -> defaultdict[int, Units]:
