@@ -40,7 +40,9 @@ class SimulatedPeriod:
     ) -> None:  # fmt: skip
         self.chance, self.rules, self.values, self._clears = chance, rules, values, clears
         self.book, self.noted = Book(rules, values.value_of), PeriodEvents(period)
-        self._notes_best = not (rules.call or self.book.is_detailed)
+        hides = rules.call or self.book.is_detailed
+        self._ladders = None if hides else self.book.ladders
+        """Both sides, whose best quotes are noted unless they may cross or are not all shown."""
         self.active = sorted(traders)
         self.limits: dict[str, Limits]
         self.highest: Price
@@ -69,7 +71,7 @@ class SimulatedPeriod:
         for command in due_commands(self.book, time):
             outcome = execute(self.book, command)
             assert outcome is not None
-            self._note(outcome, time)
+            self.noted.add(outcome, time, self._ladders)
         return not self.book.halted
 
     def act(self, name: str, view: View, time_left: float, time: float) -> bool:
@@ -145,7 +147,7 @@ class SimulatedPeriod:
                 outcome = self.book.replace(name, own.number, price)
         except OrderRefused:
             return None
-        self._note(outcome, time)
+        self.noted.add(outcome, time, self._ladders)
         for trade in outcome.trades:
             self.seats[trade.buyer].look_again()
             self.seats[trade.seller].look_again()
@@ -153,14 +155,7 @@ class SimulatedPeriod:
 
     def withdraw_all(self, time: float) -> None:
         """Take all standing orders away."""
-        self._note(self.book.cancel_all(), time)
-
-    def _note(self, outcome: Outcome, time: float) -> None:
-        """Note what a command did, and the best quotes, unless they cross or are not all shown."""
-        self.noted.add(outcome, time)
-        if self._notes_best:
-            ladders = self.book.ladders
-            self.noted.note_best(outcome, ladders["buy"].best, ladders["sell"].best, time)
+        self.noted.add(self.book.cancel_all(), time, self._ladders)
 
     def announce(
         self, side: Side, price: Price, outcome: Outcome | None, time_left: float,
