@@ -164,12 +164,12 @@ class SimulatedPeriod:
         """Let everybody hear a shout of a side, with the trades that it made."""
         if not self._listeners:
             return
-        trades = [] if outcome is None else outcome.trades
+        trades, chance = [] if outcome is None else outcome.trades, self.chance
         heard = Shout(side, trades[0].price if trades else price, bool(trades), answered)
         for seat in self._listeners:
             if not seat.has_glanced:
                 seat.look(time_left)
-            seat.trader.observe(heard, seat.glance, self.chance)
+            seat.trader.observe(heard, seat.glance, chance)
 
 
 def _limits(values: InducedValues, name: str, charges: UnitCharges | None) -> Limits:
