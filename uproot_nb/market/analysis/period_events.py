@@ -76,7 +76,7 @@ class PeriodEvents(msgspec.Struct):
         if ladders is None:
             return
         buy, sell = ladders["buy"].best, ladders["sell"].best
-        bid, ask = buy and buy.price, sell and sell.price
+        bid, ask = None if buy is None else buy.price, None if sell is None else sell.price
         _, last_bid, last_ask = self.best[-1] if self.best else _NO_QUOTES
         if bid == last_bid and ask == last_ask:
             for change in outcome.changes:
