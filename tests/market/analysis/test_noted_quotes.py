@@ -1,0 +1,23 @@
+"""The best quotes that a simulation notes give the mean spread that its order events give."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from tests.market.random_markets import random_tables
+from uproot_nb.market.analysis.quotes import spreads
+from uproot_nb.market.analysis.results import SimulatedMarket
+from uproot_nb.market.analysis.statistics import time_weighted_mean
+
+
+@pytest.mark.parametrize("number", range(16))
+def test_the_mean_spread_is_that_of_the_events(number: int) -> None:
+    market = random_tables(number)
+    assert isinstance(market, SimulatedMarket)
+    for its in market._recorded[0]:
+        noted = time_weighted_mean(*spreads(its), its.end)
+        its.best = []
+        found = time_weighted_mean(*spreads(its), its.end)
+        assert noted == found or (math.isnan(noted) and math.isnan(found))
