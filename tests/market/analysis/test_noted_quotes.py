@@ -11,7 +11,6 @@ from uproot_nb.market.analysis.quotes import spreads
 from uproot_nb.market.analysis.results import SimulatedMarket
 from uproot_nb.market.analysis.statistics import time_weighted_mean
 
-
 WITHOUT_ASSET = [number for number in range(18) if number % 8 != 7]
 
 
