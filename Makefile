@@ -2,7 +2,7 @@
 # make lab    the same notebook in JupyterLab, for a person
 # make docs   the documentation, built into site/
 # make quick  lint, types and the short tests: before each commit (a minute and a half)
-# make test   everything that is checked before a change is accepted (a quarter of an hour)
+# make test   everything that is checked before a change is accepted (twelve minutes on two cores)
 # make test-lowest   the unit tests with the oldest packages that setup.cfg allows
 # make test-3.13     the short tests of the core on Python 3.13, where there is one
 # make mutants       break the engine in sixty ways, and name those that no test notices

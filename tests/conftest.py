@@ -42,22 +42,30 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 # A busy machine is slow, and its code no worse for that.
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(THOROUGH, PATIENT)
-settings.register_profile(USUAL, PATIENT, max_examples=30)
+settings.register_profile(USUAL, PATIENT, max_examples=20)
 settings.load_profile(USUAL)
 
 MISSING = "There is no Chromium: install it, or set UPROOT_NB_CHROMIUM to a browser's path."
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start processes, and let the files that take longest come first.
+    """Mark what is slow or starts processes, and let the files that take longest come first.
 
-    Those are files that ask for more than the usual time, and then those with most of
-    the marked tests, which `make quick` leaves out. Begun last, one of their files would
-    keep one worker busy while all others have nothing left to do.
+    Of a test with the mark `sample(n)`, all cases but the first *n* are slow. First come files
+    that ask for more than the usual time, and then those with most of the marked tests, which
+    `make quick` leaves out. Begun last, one of their files would keep one worker busy while all
+    others have nothing left to do.
     """
+    cases: Counter[str] = Counter()
     starting: Counter[Path] = Counter()
     seconds: Counter[Path] = Counter()
     for item in items:
+        sample = item.get_closest_marker("sample")
+        if sample is not None:
+            function = item.nodeid.partition("[")[0]
+            cases[function] += 1
+            if cases[function] > sample.args[0]:
+                item.add_marker("slow")
         if isinstance(item, pytest.Function) and starts_a_process(item):
             item.add_marker("processes")
             starting[item.path] += 1

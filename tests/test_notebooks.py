@@ -47,9 +47,12 @@ ALONE = {"replications", "zero_intelligence"}
 """They compute, and serve nobody; each has a test of its own that runs it."""
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-LONG = {"asset_market", "analysis", "clock_auctions", "market_study"}
-"""They take a minute to run."""
-PLAYED = {"double_auction", "drawing_board", "real_time_by_hand", "study"}
+LONG = {
+    "asset_market", "analysis", "call_market", "clock_auctions", "live_monitor", "market_study",
+    "multi_unit_auctions", "posted_prices", "prediction_market",
+}  # fmt: skip
+"""They take a minute to run, or show what another one shows."""
+PLAYED = {"double_auction", "drawing_board", "real_time_by_hand"}
 """They are run in JupyterLab, and played, by tests of their own that are not slow."""
 
 TWICE = {"public_goods", "tutorial"}

@@ -82,6 +82,7 @@ def test_new_events_are_added_to_the_frame(recording: Recording) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
+@pytest.mark.sample(2)
 def test_exports_are_the_same_bytes(
     recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str
 ) -> None:
@@ -93,6 +94,7 @@ def test_exports_are_the_same_bytes(
 
 @pytest.mark.long
 @pytest.mark.parametrize("format", ["dta", "excel"])
+@pytest.mark.sample(2)
 def test_exports_that_arrow_does_not_write_are_the_same_tables(
     recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str
 ) -> None:

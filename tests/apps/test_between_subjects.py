@@ -11,6 +11,8 @@ from playwright.sync_api import Browser
 from tests.apps.driving import Walk, walking
 from uproot_nb import Player
 
+pytestmark = pytest.mark.slow
+
 PLAYERS = 4
 FRAMES = {
     "gain": ["between_subjects/Gain"],
@@ -32,7 +34,6 @@ def pages_of(walk: Walk, player: Player) -> list[str]:
     return list(events[(events["kind"] == "submit") & (events["actor"] == player.name)]["page"])
 
 
-@pytest.mark.slow
 def test_everybody_gets_one_frame_and_all_of_it(walked: Walk) -> None:
     frames = list(walked.run.players.each("frame"))
     assert set(frames) == {"gain", "loss"}

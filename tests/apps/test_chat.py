@@ -10,6 +10,8 @@ from playwright.sync_api import Browser
 from tests.apps.driving import Walk, walking
 from uproot_nb.realtime import chat
 
+pytestmark = pytest.mark.slow
+
 PLAYERS = 4
 TALK = ["I say: <i>amber</i>", "Agreed, amber it is", "Thank you. Please write down your word."]
 

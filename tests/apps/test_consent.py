@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Browser
 
 from tests.apps.driving import walk
+
+pytestmark = pytest.mark.slow
 
 
 def test_everybody_walks_from_consent_to_thanks(browser: Browser) -> None:

@@ -13,6 +13,8 @@ from uproot_nb import Run
 from uproot_nb.session.entities import Group
 from uproot_nb.session.model_functions import get_entries
 
+pytestmark = pytest.mark.slow
+
 TICKS = 12
 CATCH, COST, GROWTH, ROOM = 0.01, 0.5, 0.05, 500.0
 AWAY = "about:blank"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from playwright.sync_api import Browser
 
 from tests.apps.driving import Walk, finished, walking
 from tests.apps.mistakes import mistakes
 from uproot_nb.session.entities import Player
+
+pytestmark = pytest.mark.slow
 
 AWAY = "about:blank"
 """Where a tab goes that leaves."""

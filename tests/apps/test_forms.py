@@ -12,6 +12,8 @@ from playwright.sync_api import Browser
 from tests.apps.driving import Walk, walking
 from uproot_nb import Player
 
+pytestmark = pytest.mark.slow
+
 WHAT_EVERYBODY_SAYS = {
     "nickname": "Ada again again",
     "email": "ada@example.org",

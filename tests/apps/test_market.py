@@ -13,8 +13,9 @@ from tests.apps.mistakes import mistakes
 from uproot_nb.session.entities import Group
 from uproot_nb.session.model_functions import get_entries
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_bots_trade_until_nothing_is_left_to_gain(browser: Browser) -> None:
     with walking(browser, "market", players=6) as walk:
         walk.until_all_ended()

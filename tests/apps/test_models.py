@@ -16,6 +16,8 @@ from uproot_nb.session.model_functions import (
     get_latest_entry,
 )
 
+pytestmark = pytest.mark.slow
+
 PLAYERS = 3
 ASKED = [("sell", Decimal("4.50")), ("sell", Decimal("4.00")), ("buy", Decimal("3.00"))]
 
@@ -28,7 +30,6 @@ def walked(browser: Browser) -> Iterator[Walk]:
         yield walk
 
 
-@pytest.mark.slow
 def test_the_book_keeps_every_order_with_who_made_it(walked: Walk) -> None:
     maker, taker, _ = walked.run.players
     orders = [entry for _, _, entry in get_entries(walked.run.session.book)]

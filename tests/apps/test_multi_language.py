@@ -8,6 +8,8 @@ from playwright.sync_api import Browser, Page
 from tests.apps.driving import walking
 from tests.apps.mistakes import mistakes
 
+pytestmark = pytest.mark.slow
+
 ENGLISH, GERMAN, ARABIC = "en", "de", "ar"
 QUESTIONS = [
     "How many cups of coffee do you drink a day?",
@@ -21,7 +23,6 @@ FAREWELLS = [
 ]
 
 
-@pytest.mark.slow
 def test_everybody_reads_the_language_of_their_choice(browser: Browser) -> None:
     with walking(browser, "multi_language", players=3) as walk:
         everybody = walk.run.players

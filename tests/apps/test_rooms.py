@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.apps.driving import PATIENCE, Walk, walking
@@ -12,6 +13,8 @@ from tests.apps.mistakes import mistakes
 from tests.browser.axe import violations
 from uproot_nb import room
 from uproot_nb.notebook.rooms import RoomHandle
+
+pytestmark = pytest.mark.slow
 
 SEATS = ["blue-1", "blue-2", "green-1", "green-2"]
 

@@ -10,6 +10,8 @@ from playwright.sync_api import Browser
 from tests.apps.driving import Walk, walking
 from uproot_nb import Player
 
+pytestmark = pytest.mark.slow
+
 PLAYERS = 2
 
 
@@ -30,7 +32,6 @@ def rounds_of(player: Player, page: str) -> list[tuple[str, list[int]]]:
     return [(block, rounds) for name, block, rounds, _ in player.trail if name == page]
 
 
-@pytest.mark.slow
 def test_each_block_counts_from_one(player: Player) -> None:
     assert rounds_of(player, "Practice") == [("practice", [1]), ("practice", [2])]
 

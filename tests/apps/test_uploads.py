@@ -5,11 +5,14 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.apps.driving import walking
 from tests.apps.mistakes import mistakes
 from uproot_nb import Run
+
+pytestmark = pytest.mark.slow
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 

@@ -12,6 +12,7 @@ from tests.running import until
 from uproot_nb.bots.client import Client
 
 
+@pytest.mark.slow
 def test_bots_play_a_notebook_to_its_end_while_its_kernel_runs_a_cell(
     jupyter: LiveJupyter,
 ) -> None:

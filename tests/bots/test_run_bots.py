@@ -99,6 +99,7 @@ def notebook(request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 @pytest.mark.long
 @pytest.mark.parametrize("notebook", ["survey", "public_goods", "prisoners_dilemma"], indirect=True)
+@pytest.mark.sample(1)
 def test_random_forms_walk_through_our_notebooks_to_the_end(notebook: Run) -> None:
     """Every question answered, every group made, no error on the way."""
     bots = notebook.bots(12, seed=1)

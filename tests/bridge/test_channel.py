@@ -187,6 +187,7 @@ async def test_names_of_any_script_pass(ends: tuple[End, End]) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.sample(1)
 async def test_one_long_message_is_no_reason_to_leave(ends: tuple[End, End]) -> None:
     kernel, server = ends
     long = MOST_UNSENT_BYTES + 5_000_000

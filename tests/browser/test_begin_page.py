@@ -54,6 +54,7 @@ def test_who_accepts_the_task_again_goes_on_by_itself_with_the_new_assignment(pa
         assert "3AGAIN" not in page.url
 
 
+@pytest.mark.slow
 def test_it_goes_on_when_the_pause_is_over(run: Run, page: Page) -> None:
     run.pause()
     page.goto(run.link(run.players[0]))
@@ -62,6 +63,7 @@ def test_it_goes_on_when_the_pause_is_over(run: Run, page: Page) -> None:
     expect(page.get_by_text("Hello!")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_without_a_socket_there_is_a_button(run: Run, page: Page) -> None:
     page.add_init_script(BLOCKED)
     page.goto(run.link(run.players[0]) + "?source=mail")

@@ -159,6 +159,7 @@ def test_orders_are_changed_withdrawn_and_there_after_a_reload(windows: Any) -> 
         expect(ann.part("Your orders")).to_contain_text("Nothing yet.")
 
 
+@pytest.mark.slow
 def test_an_open_book_is_shown_and_nothing_in_it_can_be_taken(windows: Any) -> None:
     with serving(Open, Over) as run:
         ann, bob = map(windows, links_of(run))

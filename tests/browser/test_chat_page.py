@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pytest
 from axe import violations
 from playwright.sync_api import BrowserContext, expect
 
@@ -120,6 +121,7 @@ def test_a_hand_is_raised_by_keyboard_opens_the_thread_and_comes_down_with_the_a
         assert run.players[0].page == "Helped"  # Enter has not sent the page's form
 
 
+@pytest.mark.slow
 def test_a_page_with_a_hidden_thread_shows_it_once_the_researcher_writes(
     context: BrowserContext,
 ) -> None:

@@ -65,6 +65,7 @@ def test_the_keyboard_is_enough_to_decline_after_a_second_press(page: Page) -> N
 
 
 @pytest.mark.parametrize("agrees", [True, False])
+@pytest.mark.sample(1)
 def test_it_works_without_a_script(browser: Browser, agrees: bool) -> None:
     with serving(consent(copy=True), Play, players=1) as run:
         context = browser.new_context(java_script_enabled=False)
@@ -85,6 +86,7 @@ def test_it_works_without_a_script(browser: Browser, agrees: bool) -> None:
         context.close()
 
 
+@pytest.mark.slow
 def test_paper_has_the_text_and_no_buttons(page: Page) -> None:
     with serving(consent(copy=True), Play, players=1) as run:
         page.add_init_script("window.print = () => { window.printed = true; }")
@@ -97,6 +99,7 @@ def test_paper_has_the_text_and_no_buttons(page: Page) -> None:
             expect(page.locator(hidden)).not_to_be_visible()
 
 
+@pytest.mark.slow
 def test_the_stored_copy_is_a_page_of_its_own(page: Page) -> None:
     with serving(consent(copy=True), Play, players=1) as run:
         page.goto(run.link(run.players[0]))
@@ -109,6 +112,7 @@ def test_the_stored_copy_is_a_page_of_its_own(page: Page) -> None:
         assert "You can stop at any time." in text
 
 
+@pytest.mark.slow
 def test_a_phone_shows_it_without_scrolling_sideways_also_from_right_to_left(page: Page) -> None:
     page.set_viewport_size({"width": 320, "height": 568})
     with serving(consent(text=TEXTS), Play, players=1, language="ar") as run:

@@ -142,6 +142,7 @@ def test_a_reload_keeps_every_kind_of_answer(page: Page) -> None:
     assert answers(page) == ANSWERS
 
 
+@pytest.mark.slow
 def test_leaving_for_another_site_and_coming_back_keeps_it(page: Page) -> None:
     fill_in(page)
     page.goto("about:blank")
@@ -165,6 +166,7 @@ def test_what_was_entered_when_the_browser_crashed_is_there_when_it_restores_its
     expect(again.get_by_label("Story")).to_have_value("half a sen")
 
 
+@pytest.mark.slow
 def test_the_back_button_keeps_the_page_that_it_leaves(page: Page, run: Run) -> None:
     move_to_page(run.players[0], Before)
     page.get_by_label("A word").fill("word")
@@ -177,6 +179,7 @@ def test_the_back_button_keeps_the_page_that_it_leaves(page: Page, run: Run) -> 
     expect(page.get_by_label("Story")).to_have_value("half a sen")
 
 
+@pytest.mark.slow
 def test_nothing_stays_once_the_form_is_stored(page: Page, run: Run) -> None:
     fill_in(page)
     page.get_by_label("Account").fill(SECRET)
@@ -188,6 +191,7 @@ def test_nothing_stays_once_the_form_is_stored(page: Page, run: Run) -> None:
     expect(page.get_by_label("Story")).to_have_value("")
 
 
+@pytest.mark.slow
 def test_a_form_that_was_wrong_survives_a_reload_too(page: Page) -> None:
     fill_in(page)
     page.get_by_label("Account").fill(SECRET)
@@ -213,6 +217,7 @@ def test_another_participant_in_the_same_tab_gets_nothing_and_it_is_gone(
     assert "story" not in answers(page)
 
 
+@pytest.mark.slow
 def test_another_tab_of_the_same_participant_has_a_draft_of_its_own(
     context: BrowserContext, page: Page, run: Run
 ) -> None:
@@ -245,6 +250,7 @@ def test_passwords_stealth_fields_files_and_what_the_author_excludes_are_never_s
     assert SECRET not in everything
 
 
+@pytest.mark.slow
 def test_a_page_whose_stealth_fields_are_a_function_stores_nothing(context: BrowserContext) -> None:
     class Pay(ExperimentPage):
         fields = {"account": StringField(label="Account")}
@@ -262,6 +268,7 @@ def test_a_page_whose_stealth_fields_are_a_function_stores_nothing(context: Brow
         assert page.evaluate("({...sessionStorage})") == {}
 
 
+@pytest.mark.slow
 def test_too_much_text_is_left_out_and_the_rest_is_stored(page: Page) -> None:
     page.get_by_label("Age").fill("33")
     page.evaluate("I('story').value = 'x'.repeat(200001)")
@@ -285,6 +292,7 @@ def test_too_much_text_is_left_out_and_the_rest_is_stored(page: Page) -> None:
         '{"values": [null, 7, ["age"], ["age", 5], [["age"], ["4"]]]}',
     ],
 )
+@pytest.mark.sample(1)
 def test_a_draft_that_cannot_be_read_is_no_draft(page: Page, stored: str) -> None:
     page.evaluate(
         "stored => sessionStorage.setItem('uproot-draft-' + uproot.inner.boot.draft.key, stored)",
@@ -326,6 +334,7 @@ def test_a_corrected_page_is_exchanged_and_the_participant_types_on(page: Page, 
     assert answers(page) == {**ANSWERS, "story": ["one two three"]}
 
 
+@pytest.mark.slow
 def test_an_answer_whose_question_is_gone_comes_back_with_it(page: Page, run: Run) -> None:
     page.wait_for_function("Alpine.store('uproot').connected")
     fill_in(page)
@@ -337,6 +346,7 @@ def test_an_answer_whose_question_is_gone_comes_back_with_it(page: Page, run: Ru
     expect(page.get_by_label("Story")).to_have_value("It was a dark\nand stormy night")
 
 
+@pytest.mark.slow
 def test_a_correction_that_would_lose_something_is_offered(page: Page, run: Run) -> None:
     page.wait_for_function("Alpine.store('uproot').connected")
     page.set_viewport_size({"width": 360, "height": 640})
@@ -352,6 +362,7 @@ def test_a_correction_that_would_lose_something_is_offered(page: Page, run: Run)
     expect(page.get_by_label("Age")).to_have_value("33")
 
 
+@pytest.mark.slow
 def test_a_word_that_is_being_composed_is_finished_first(page: Page, run: Run) -> None:
     page.wait_for_function("Alpine.store('uproot').connected")
     story = page.get_by_label("Story")
@@ -366,6 +377,7 @@ def test_a_word_that_is_being_composed_is_finished_first(page: Page, run: Run) -
     expect(page.get_by_label("Story")).to_have_value("日本")
 
 
+@pytest.mark.slow
 def test_a_page_without_storage_works_and_is_offered_the_correction(visit: Any) -> None:
     """As in a sandbox, or where a browser forbids storage."""
     visit.page.add_init_script("""Object.defineProperty(window, "sessionStorage", {
@@ -382,6 +394,7 @@ def test_a_page_without_storage_works_and_is_offered_the_correction(visit: Any) 
     assert visit.errors == []
 
 
+@pytest.mark.slow
 def test_the_pages_scripts_notice_what_is_restored(visit: Any) -> None:
     template = """<div x-data="{ price: '' }">
         <input name="price" aria-label="Price" x-model="price">
@@ -392,6 +405,7 @@ def test_the_pages_scripts_notice_what_is_restored(visit: Any) -> None:
     expect(visit.page.locator("output")).to_have_text("7")
 
 
+@pytest.mark.slow
 def test_an_input_that_appears_with_another_answer_gets_its_own_back(visit: Any) -> None:
     template = """<div x-data="{ how: '' }">
         <select name="how" aria-label="How" x-model="how">
@@ -411,6 +425,7 @@ def test_an_input_that_appears_with_another_answer_gets_its_own_back(visit: Any)
     assert visit.errors == []
 
 
+@pytest.mark.slow
 def test_a_slider_that_appears_later_is_where_it_was_left(visit: Any) -> None:
     form = make_form({"share": DecimalRangeField(label="Share", anchoring=False, min=0, max=10)})
     template = """<div x-data="{ more: false }">
@@ -426,6 +441,7 @@ def test_a_slider_that_appears_later_is_where_it_was_left(visit: Any) -> None:
     assert visit.page.evaluate("new FormData(I('uproot-form')).get('share')") == "6"
 
 
+@pytest.mark.slow
 def test_what_a_script_has_emptied_stays_empty(visit: Any) -> None:
     visit.open('<input name="price" aria-label="Price">', draft={"owner": "o", "key": "k"})
     visit.page.get_by_label("Price").fill("7")

@@ -56,6 +56,7 @@ def test_the_browser_goes_on_by_itself_after_the_countdown(page: Page) -> None:
         assert page.url == f"{SITE}/?id=1&b=2"
 
 
+@pytest.mark.slow
 def test_whoever_stays_is_not_sent_on_and_may_still_go(page: Page) -> None:
     with at_the_end(page, f"{SITE}/"):
         page.get_by_role("button", name="Stay on this page").press("Enter")
@@ -67,6 +68,7 @@ def test_whoever_stays_is_not_sent_on_and_may_still_go(page: Page) -> None:
         expect(page.get_by_role("heading")).to_have_text("GET: ")
 
 
+@pytest.mark.slow
 def test_whoever_comes_back_is_not_sent_on_again(page: Page) -> None:
     with at_the_end(page, {"url": f"{SITE}/", "code": CODE}):
         page.clock.run_for(11_000)
@@ -78,6 +80,7 @@ def test_whoever_comes_back_is_not_sent_on_again(page: Page) -> None:
         expect(page.get_by_role("timer")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_an_exit_without_a_countdown_waits_for_the_button(page: Page) -> None:
     with at_the_end(page, {"url": f"{SITE}/", "after": None}):
         page.clock.run_for(600_000)
@@ -102,6 +105,7 @@ def test_the_code_is_copied_by_keyboard_and_the_page_says_so(page: Page) -> None
         assert page.evaluate("navigator.clipboard.readText()") == CODE
 
 
+@pytest.mark.slow
 def test_the_code_is_copied_without_the_clipboard_of_secure_pages(page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     with at_the_end(page, {"code": CODE}):
@@ -111,6 +115,7 @@ def test_the_code_is_copied_without_the_clipboard_of_secure_pages(page: Page) ->
         assert page.evaluate("navigator.clipboard.readText()") == CODE
 
 
+@pytest.mark.slow
 def test_a_code_that_cannot_be_copied_is_selected(page: Page) -> None:
     with at_the_end(page, {"code": CODE}):
         page.evaluate("""() => {
@@ -122,6 +127,7 @@ def test_a_code_that_cannot_be_copied_is_selected(page: Page) -> None:
         assert page.evaluate("getSelection().toString()") == CODE
 
 
+@pytest.mark.slow
 def test_the_countdown_does_not_speak_each_second(page: Page) -> None:
     with at_the_end(page, f"{SITE}/"):
         live = page.get_by_role("timer").get_attribute("aria-live")
@@ -131,6 +137,7 @@ def test_the_countdown_does_not_speak_each_second(page: Page) -> None:
         expect(said).to_have_text("")
 
 
+@pytest.mark.slow
 def test_without_a_script_the_button_works(browser: Browser, page: Page) -> None:
     with at_the_end(page, {"url": f"{SITE}/", "code": CODE}) as run:
         plain = browser.new_context(java_script_enabled=False)
@@ -145,6 +152,7 @@ def test_without_a_script_the_button_works(browser: Browser, page: Page) -> None
         plain.close()
 
 
+@pytest.mark.slow
 def test_the_site_does_not_learn_the_participants_link(page: Page) -> None:
     asked: list[dict[str, str]] = []
     page.on("request", lambda one: SITE in one.url and asked.append(one.all_headers()))
@@ -156,6 +164,7 @@ def test_the_site_does_not_learn_the_participants_link(page: Page) -> None:
 
 @pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 @pytest.mark.parametrize("language", [pytest.param("en", marks=pytest.mark.slow), "de", "ar"])
+@pytest.mark.sample(1)
 def test_the_end_is_accessible_on_a_phone(page: Page, language: str, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": 360, "height": 740})

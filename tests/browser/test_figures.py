@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from conftest import Visit
 
@@ -47,6 +49,7 @@ def test_a_script_calculates(visit: Visit) -> None:
     assert visit.errors == []
 
 
+@pytest.mark.slow
 def test_amounts_in_an_app_read_as_in_the_framework(visit: Visit) -> None:
     visit.open("<p>Figures</p>", app="game")
     visit.sees("uproot.fmtnum(1234.5, {post: ' ECU'})", "1,234.50\N{NO-BREAK SPACE}ECU")
@@ -70,6 +73,7 @@ def test_pushes_without_a_name_reach_everybody_who_listens(visit: Visit) -> None
     visit.sees("heard", wanted)
 
 
+@pytest.mark.slow
 def test_an_image_without_an_address_is_no_error(visit: Visit) -> None:
     script = '<script>addEventListener("error", () => { window.failed = true; }, true);</script>'
     visit.open(f'{script}<img id="later" src=""><img src="gone.png">')
@@ -93,6 +97,7 @@ SHOWN = "Array.from(document.querySelectorAll('.uproot-pagination-item')).map(on
 BUTTONS = "Array.from(document.querySelectorAll('.pagination button')).map(one => one.textContent)"
 
 
+@pytest.mark.slow
 def test_a_long_list_is_shown_in_parts(visit: Visit) -> None:
     visit.open(LIST)
     visit.sees(SHOWN, [True, True, False])
@@ -110,6 +115,7 @@ def test_what_is_wrong_in_a_hidden_part_is_shown(visit: Visit) -> None:
     visit.sees(SHOWN, [False, False, True])
 
 
+@pytest.mark.slow
 def test_a_short_list_has_no_numbers(visit: Visit) -> None:
     visit.open(LIST.replace('"2"', '"3"'))
     visit.sees("document.readyState", "complete")

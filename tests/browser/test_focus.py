@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from conftest import Visit
 
 AWAY = """(away) => {
@@ -56,6 +57,7 @@ def test_the_first_key_the_first_click_and_pasting_are_reported_and_no_content(
     assert "secret" not in str(visit.wire.received)
 
 
+@pytest.mark.slow
 def test_a_script_that_types_is_no_participant(visit: Visit) -> None:
     visit.open("<input>", focus=True, entered=7)
     visit.page.evaluate("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'a'}))")
@@ -63,6 +65,7 @@ def test_a_script_that_types_is_no_participant(visit: Visit) -> None:
     visit.wire.wait_for(lambda: names(visit) == ["shown", "left"])
 
 
+@pytest.mark.slow
 def test_all_is_sent_again_after_a_lost_connection(visit: Visit) -> None:
     visit.open("<p>Read.</p>", focus=True, entered=7)
     visit.page.evaluate(AWAY, True)
@@ -79,6 +82,7 @@ def test_the_last_events_go_with_the_form(visit: Visit) -> None:
     visit.wire.wait_for(lambda: visit.wire.forms != [] and "first_key" in names(visit))
 
 
+@pytest.mark.slow
 def test_a_page_that_does_not_ask_for_it_reports_nothing(visit: Visit) -> None:
     visit.open("<p>Read.</p>", entered=7)
     visit.page.evaluate(AWAY, True)

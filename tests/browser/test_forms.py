@@ -109,6 +109,7 @@ WINDOWS = [
 
 
 @pytest.mark.parametrize(("width", "scheme"), WINDOWS)
+@pytest.mark.sample(1)
 def test_axe_finds_nothing_wrong_with_any_field(
     browser: Browser, wire: WireServer, width: int, scheme: Any
 ) -> None:
@@ -128,6 +129,7 @@ def test_axe_finds_nothing_wrong_with_any_field(
 
 
 @pytest.mark.parametrize("width", [360, 1200])
+@pytest.mark.slow
 def test_a_grid_of_scales_is_as_accessible(visit: Visit, width: int) -> None:
     fields = {"likert": EVERY_FIELD["likert"], "words": EVERY_FIELD["words"]}
     page = "{{ fields() }}{{ likert_grid(form.likert, form.words) }}"
@@ -149,6 +151,7 @@ def test_everything_large_enough_for_a_thumb(visit: Visit) -> None:
     assert small == []
 
 
+@pytest.mark.slow
 def test_right_to_left_a_slider_shows_its_value_above_its_handle(visit: Visit) -> None:
     form = make_form({"x": DecimalRangeField(default=10)})
     visit.open(PAGE, told(form, direction="rtl"))
@@ -160,6 +163,7 @@ def test_right_to_left_a_slider_shows_its_value_above_its_handle(visit: Visit) -
     assert 0.08 < at < 0.16
 
 
+@pytest.mark.slow
 def test_right_to_left_a_sliders_minus_is_before_its_digits(visit: Visit) -> None:
     form = make_form({"x": DecimalRangeField(default=-5, min=-10, max=10)})
     visit.open(PAGE, told(form, direction="rtl"))
@@ -175,6 +179,7 @@ def test_right_to_left_a_sliders_minus_is_before_its_digits(visit: Visit) -> Non
     assert minus < digit
 
 
+@pytest.mark.slow
 def test_a_scale_of_words_stands_upright_on_a_phone_and_flat_on_a_desk(visit: Visit) -> None:
     open_form(visit, {"words": EVERY_FIELD["words"], "numbers": EVERY_FIELD["eleven"]})
     tops = """(name) => new Set([...document.getElementsByName(name)].map(
@@ -188,6 +193,7 @@ def test_a_scale_of_words_stands_upright_on_a_phone_and_flat_on_a_desk(visit: Vi
 # ---- sliders --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_slider_without_a_handle_posts_nothing_before_it_is_touched(visit: Visit) -> None:
     open_form(visit, {"x": EVERY_FIELD["untouched"], "y": EVERY_FIELD["slider"]})
     assert data(visit) == {"y": "65"}
@@ -203,6 +209,7 @@ def test_a_slider_without_a_handle_posts_nothing_before_it_is_touched(visit: Vis
     assert visit.errors == []
 
 
+@pytest.mark.slow
 def test_pressing_a_slider_where_its_handle_would_be_is_an_answer(visit: Visit) -> None:
     open_form(visit, {"x": EVERY_FIELD["untouched"]})
     visit.page.locator("#x").click()
@@ -210,12 +217,14 @@ def test_pressing_a_slider_where_its_handle_would_be_is_an_answer(visit: Visit) 
     expect(visit.page.locator("output")).to_have_text("5")
 
 
+@pytest.mark.slow
 def test_a_slider_that_was_touched_before_stays_so(visit: Visit) -> None:
     open_form(visit, {"x": EVERY_FIELD["untouched"]}, pairs=[("x", "3.3")])
     assert data(visit) == {"x": "3.3"}
     expect(visit.page.locator("output")).to_have_text("3.3")
 
 
+@pytest.mark.slow
 def test_without_our_script_an_untouched_slider_posts_nothing_too(
     browser: Browser, wire: WireServer
 ) -> None:
@@ -230,6 +239,7 @@ def test_without_our_script_an_untouched_slider_posts_nothing_too(
     context.close()
 
 
+@pytest.mark.slow
 def test_a_slider_shows_its_value_as_the_page_wants_it(visit: Visit) -> None:
     page = "<script>xFormatter = (value) => `€${value.toFixed(2)}`;</script>{{ fields() }}"
     open_form(visit, {"x": DecimalRangeField(default=5)}, page)
@@ -239,6 +249,7 @@ def test_a_slider_shows_its_value_as_the_page_wants_it(visit: Visit) -> None:
     assert visit.page.locator("#x").get_attribute("aria-valuetext") == "€6.00"
 
 
+@pytest.mark.slow
 def test_a_script_that_fills_a_slider_in_has_touched_it(visit: Visit) -> None:
     open_form(visit, {"x": EVERY_FIELD["untouched"]})
     visit.page.evaluate("""() => {
@@ -249,6 +260,7 @@ def test_a_script_that_fills_a_slider_in_has_touched_it(visit: Visit) -> None:
     assert data(visit) == {"x": "7"}
 
 
+@pytest.mark.slow
 def test_fields_that_a_script_adds_later_work_as_the_others(visit: Visit) -> None:
     page = """<div x-data="{ more: false }">
         <button type="button" @click="more = true">More</button>
@@ -268,6 +280,7 @@ def test_fields_that_a_script_adds_later_work_as_the_others(visit: Visit) -> Non
     assert visit.errors == []
 
 
+@pytest.mark.slow
 def test_a_group_may_get_its_boxes_later(visit: Visit) -> None:
     page = """<div x-data="{ topics: [] }">
         <button type="button" @click="topics = ['a', 'b']">More</button>
@@ -301,6 +314,7 @@ def test_an_optional_answer_can_be_taken_back(visit: Visit) -> None:
     assert visit.page.evaluate("document.activeElement.id") == "slider"
 
 
+@pytest.mark.slow
 def test_the_whole_row_of_an_option_can_be_pressed(visit: Visit) -> None:
     open_form(visit, {"radio": EVERY_FIELD["radio"]})
     row = visit.page.locator(".uproot-choice").nth(1)
@@ -318,6 +332,7 @@ def test_options_are_chosen_with_the_keyboard(visit: Visit) -> None:
     assert data(visit) == {"likert": "3"}
 
 
+@pytest.mark.slow
 def test_too_many_boxes_are_reported_before_the_form_is_sent(visit: Visit) -> None:
     open_form(visit, {"x": BoundedChoiceField(label="T", choices=[1, 2, 3], min=1, max=2)})
     said = "e => e.validationMessage"
@@ -350,6 +365,7 @@ def test_what_is_wrong_is_read_out_first_and_leads_to_the_question(visit: Visit)
     )
 
 
+@pytest.mark.slow
 def test_scrolling_past_a_number_does_not_change_it(visit: Visit) -> None:
     open_form(visit, {"x": IntegerField(label="Age", default=30, render_kw={"type": "number"})})
     number = visit.page.locator("#x")
@@ -360,6 +376,7 @@ def test_scrolling_past_a_number_does_not_change_it(visit: Visit) -> None:
     assert data(visit) == {"x": "30"}
 
 
+@pytest.mark.slow
 def test_a_form_works_where_scripts_in_the_page_are_forbidden(visit: Visit) -> None:
     visit.page.add_init_script("""addEventListener('securitypolicyviolation',
         (e) => { window.refused = (window.refused || []).concat(e.blockedURI); })""")
@@ -382,6 +399,7 @@ def test_a_form_is_posted_as_it_is_filled_in(visit: Visit) -> None:
     visit.submits({"name": "Ann", "fair": "False"})
 
 
+@pytest.mark.slow
 def test_a_browser_keeps_what_it_can_see_to_be_missing(visit: Visit) -> None:
     open_form(visit, {"name": StringField(label="Name"), "x": EVERY_FIELD["untouched"]})
     visit.page.get_by_role("button", name="Next").click()
@@ -404,6 +422,7 @@ def test_a_comma_that_is_typed_is_sent_and_not_dropped(browser: Browser, wire: W
         context.close()
 
 
+@pytest.mark.slow
 def test_a_number_that_a_browser_has_written_is_named(visit: Visit) -> None:
     """An author's own input of type "number" posts 1.125 on a German page, and means it."""
     page = """{% block main %}<input type="number" step="any" name="a" value="1.125">
@@ -417,6 +436,7 @@ def test_a_number_that_a_browser_has_written_is_named(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("language", dict.fromkeys(case[0] for case in NUMBER_CASES))
+@pytest.mark.sample(4)
 def test_scripts_read_a_number_as_the_server_does(visit: Visit, language: str) -> None:
     cases = [(text, number) for its, text, number in NUMBER_CASES if its == language]
     open_form(visit, {"x": DecimalField(label="x")}, language=language)
@@ -431,6 +451,7 @@ def test_scripts_read_a_number_as_the_server_does(visit: Visit, language: str) -
         assert found == (None if number is None else pytest.approx(float(number))), text
 
 
+@pytest.mark.slow
 def test_scripts_read_whole_numbers_as_the_server_does(visit: Visit) -> None:
     open_form(visit, {"x": IntegerField(label="x")}, language="de")
     for unclear in ("2,000", "2,0000", "2000.000"):
@@ -449,6 +470,7 @@ TYPED = [
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.sample(1)
 def test_a_script_that_asks_for_the_number_of_an_input_never_gets_another(
     visit: Visit, language: str
 ) -> None:

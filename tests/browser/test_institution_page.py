@@ -144,6 +144,7 @@ def test_who_only_hears_the_page_knows_the_time_to_decide_and_the_outcome(phone_
         expect(spoken).to_have_text("Price: 44; You pay: 44; Profit: 36")
 
 
+@pytest.mark.slow
 def test_a_buyer_takes_an_offer(phone_of: Open) -> None:
     class Offers(InstitutionPage):
         """Offer."""
@@ -170,6 +171,7 @@ def test_a_buyer_takes_an_offer(phone_of: Open) -> None:
         expect(rows).to_have_text(["Sell: 60Yours", "Buy Seller 1: 60"])
 
 
+@pytest.mark.slow
 def test_who_forgets_a_bid_is_led_to_it(phone_of: Open) -> None:
     class Units(InstitutionPage):
         """Bid."""
@@ -188,6 +190,7 @@ def test_who_forgets_a_bid_is_led_to_it(phone_of: Open) -> None:
         expect(ann.get_by_role("status").filter(has_text="Please wait")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_clock_rises_until_somebody_leaves(phone_of: Open) -> None:
     class Clock(InstitutionPage):
         """Stay."""

@@ -53,6 +53,7 @@ def is_gone(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("timeout", [None, 60_000])
+@pytest.mark.sample(1)
 def test_what_was_entered_on_a_page_that_is_gone_is_sent_from_the_next_one(
     visit: Visit, timeout: int | None
 ) -> None:
@@ -72,6 +73,7 @@ def test_nothing_is_sent_of_a_page_of_somebody_else(visit: Visit) -> None:
     assert visit.wire.forms == []
 
 
+@pytest.mark.slow
 def test_nothing_is_sent_of_somebody_else_that_could_not_be_sent_before(visit: Visit) -> None:
     visit.wire.form_answers = [(503, {"Retry-After": "600"}, "")]
     types_and_is_moved(visit)
@@ -93,6 +95,7 @@ def test_nothing_is_sent_of_somebody_else_that_could_not_be_sent_before(visit: V
         (200, {}, "<p>Please log in to the wireless network.</p>"),
     ],
 )
+@pytest.mark.sample(2)
 def test_a_draft_stays_until_the_server_has_taken_it(
     visit: Visit, answer: tuple[int, dict[str, str], str]
 ) -> None:
@@ -103,6 +106,7 @@ def test_a_draft_stays_until_the_server_has_taken_it(
     is_gone(visit)
 
 
+@pytest.mark.slow
 def test_it_is_not_sent_before_the_server_wants_it(visit: Visit) -> None:
     visit.page.clock.install(time=0)
     visit.wire.form_answers = [(429, {"Retry-After": "120"}, "")]
@@ -118,6 +122,7 @@ def test_it_is_not_sent_before_the_server_wants_it(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
+@pytest.mark.sample(1)
 def test_what_the_server_will_never_take_is_sent_once(visit: Visit, status: int) -> None:
     visit.wire.form_answers = [(status, {}, "{}")]
     types_and_is_moved(visit)
@@ -125,6 +130,7 @@ def test_what_the_server_will_never_take_is_sent_once(visit: Visit, status: int)
     assert len(visit.wire.forms) == 1
 
 
+@pytest.mark.slow
 def test_without_a_network_it_waits_and_is_sent_by_a_page_that_follows(visit: Visit) -> None:
     visit.page.route("**/p/token/", lambda route: (
         route.abort() if route.request.method == "POST" else route.continue_()
@@ -139,6 +145,7 @@ def test_without_a_network_it_waits_and_is_sent_by_a_page_that_follows(visit: Vi
     assert visit.wire.forms[0]["_uproot_visit"] == "v0"
 
 
+@pytest.mark.slow
 def test_a_page_that_is_entered_anew_is_empty_and_its_draft_is_its_own(visit: Visit) -> None:
     """The participant was moved to the page on which they had been: the draft has the same key."""
     visit.wire.form_answers = [(503, {"Retry-After": "600"}, "")]
@@ -155,6 +162,7 @@ def test_a_page_that_is_entered_anew_is_empty_and_its_draft_is_its_own(visit: Vi
     visit.page.wait_for_function("sessionStorage.length === 1")
 
 
+@pytest.mark.slow
 def test_many_pages_are_sent_one_after_the_other_and_of_very_many_the_latest(visit: Visit) -> None:
     visit.open(PRICE, draft={"owner": "o", "key": "k"})
     visit.page.evaluate("""() => [...Array(12).keys()].forEach((n) => sessionStorage.setItem(
@@ -169,6 +177,7 @@ def test_many_pages_are_sent_one_after_the_other_and_of_very_many_the_latest(vis
     assert visits >= {f"old{n}" for n in range(5, 12)}
 
 
+@pytest.mark.slow
 def test_nothing_is_sent_in_a_pause(visit: Visit) -> None:
     visit.open(PRICE, draft={"owner": "o", "key": "k"})
     visit.page.get_by_label("Price").fill("7")
@@ -185,6 +194,7 @@ def test_nothing_is_sent_in_a_pause(visit: Visit) -> None:
     sent(visit, 1)
 
 
+@pytest.mark.slow
 def test_a_page_left_by_back_sends_nothing(visit: Visit) -> None:
     visit.open(PRICE, draft={"owner": "o", "key": "k"}, page=1)
     visit.page.evaluate("""() => sessionStorage.setItem("uproot-draft-x", JSON.stringify(
@@ -208,6 +218,7 @@ class Last(ExperimentPage):
 
 
 @pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.sample(1)
 def test_what_was_typed_on_a_page_that_the_researcher_ended_is_in_the_log(
     context: BrowserContext, cut: bool
 ) -> None:
@@ -233,6 +244,7 @@ def test_what_was_typed_on_a_page_that_the_researcher_ended_is_in_the_log(
         assert "word" not in player.fields()
 
 
+@pytest.mark.slow
 def test_what_a_second_tab_sends_after_the_first_is_in_the_log(context: BrowserContext) -> None:
     with serving(Open, Last, players=1) as run:
         player, tabs = run.players[0], [context.new_page() for _ in range(2)]

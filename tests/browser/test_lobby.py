@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.running import serving, until_true
@@ -58,6 +59,7 @@ def test_who_is_asked_is_grouped_after_a_press_and_not_before(context: BrowserCo
         assert run.session.groups[0].players[0].id == 0
 
 
+@pytest.mark.slow
 def test_the_question_is_still_there_after_a_reload_in_the_participants_language(
     context: BrowserContext,
 ) -> None:
@@ -72,6 +74,7 @@ def test_the_question_is_still_there_after_a_reload_in_the_participants_language
         wait_until(lambda: run.players[0]._state.idle == "")
 
 
+@pytest.mark.slow
 def test_who_leaves_is_at_the_end(context: BrowserContext) -> None:
     with serving(Lobby, Play) as run:
         ann = context.new_page()
@@ -83,6 +86,7 @@ def test_who_leaves_is_at_the_end(context: BrowserContext) -> None:
         ann.locator("#uproot-leave-button").wait_for(state="detached")
 
 
+@pytest.mark.slow
 def test_who_leaves_while_the_network_is_cut_has_left_when_it_is_back(
     context: BrowserContext,
 ) -> None:

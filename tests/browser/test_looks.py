@@ -72,6 +72,7 @@ PAGES: dict[str, tuple[type, dict[str, Any], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 @pytest.mark.parametrize("name", PAGES)
+@pytest.mark.sample(3)
 def test_axe_finds_nothing_wrong(visit: Visit, name: str, scheme: Any) -> None:
     shown, context, boot = PAGES[name]
     visit.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
@@ -81,6 +82,7 @@ def test_axe_finds_nothing_wrong(visit: Visit, name: str, scheme: Any) -> None:
 
 
 @pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
+@pytest.mark.slow
 def test_axe_finds_nothing_wrong_with_what_comes_up_over_a_page(visit: Visit, scheme: Any) -> None:
     visit.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     visit.open("{% block title %}T{% endblock %}{% block main %}<p>x</p>{% endblock %}")
@@ -96,6 +98,7 @@ def test_axe_finds_nothing_wrong_with_what_comes_up_over_a_page(visit: Visit, sc
 
 
 @pytest.mark.parametrize("name", PAGES)
+@pytest.mark.sample(3)
 def test_a_phone_shows_every_page_without_scrolling_sideways(visit: Visit, name: str) -> None:
     shown, context, boot = PAGES[name]
     visit.page.set_viewport_size({"width": 320, "height": 568})
@@ -106,6 +109,7 @@ def test_a_phone_shows_every_page_without_scrolling_sideways(visit: Visit, name:
     assert visit.page.evaluate(small) == []
 
 
+@pytest.mark.slow
 def test_wide_tables_in_prose_can_be_scrolled_by_keyboard(visit: Visit) -> None:
     visit.page.set_viewport_size({"width": 320, "height": 568})
     cells = "|".join(f" {'W' * 12} " for _ in range(6))
@@ -117,6 +121,7 @@ def test_wide_tables_in_prose_can_be_scrolled_by_keyboard(visit: Visit) -> None:
 # ---- directions and languages --------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_right_to_left_is_the_mirror_of_left_to_right(visit: Visit) -> None:
     def edges(direction: str) -> dict[str, list[float]]:
         visit.open_page(page(AUTHORS), {"direction": direction}, timeout=42_000, back=True)
@@ -175,6 +180,7 @@ def test_every_text_is_listed_for_translation() -> None:
 # ---- paper ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_paper_is_white_and_shows_what_is_read_and_nothing_to_press(visit: Visit) -> None:
     visit.page.emulate_media(color_scheme="dark", media="print")
     visit.open_page(page(AUTHORS), timeout=42_000, back=True)
@@ -192,6 +198,7 @@ def test_paper_is_white_and_shows_what_is_read_and_nothing_to_press(visit: Visit
 # ---- letters -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_letters_come_from_us_unless_the_author_wants_others(visit: Visit) -> None:
     known = "Array.from(document.fonts, font => font.status).filter(s => s === 'loaded').length"
     visit.open("<p>Text</p>")
@@ -200,6 +207,7 @@ def test_letters_come_from_us_unless_the_author_wants_others(visit: Visit) -> No
     assert visit.page.evaluate("document.fonts.size") == 0
 
 
+@pytest.mark.slow
 def test_digits_stand_below_each_other_unless_the_author_wants_others(visit: Visit) -> None:
     numeric = "getComputedStyle(document.querySelector('table')).fontVariantNumeric"
     visit.open("<table><tr><td>1</td></tr></table>")
@@ -233,12 +241,14 @@ def with_form(pairs: list[tuple[str, str]] | None = None) -> dict[str, Any]:
         ("", 1),
     ],
 )
+@pytest.mark.sample(1)
 def test_a_prose_page_shows_its_fields_once(visit: Visit, prose: str, count: int) -> None:
     visit.open_page(page(prose=prose), with_form())
     assert visit.page.locator("[name=age]").count() == count
     assert visit.page.locator("[name=side]").count() == (0 if "form.age" in prose else 2)
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_said_even_where_the_author_placed_the_inputs(visit: Visit) -> None:
     context = with_form([("age", "7"), ("side", "buy")])
     visit.open_page(page("<label for='{{ form.age.id }}'>Age</label> {{ form.age }}\n"), context)
@@ -248,6 +258,7 @@ def test_what_is_wrong_is_said_even_where_the_author_placed_the_inputs(visit: Vi
     assert visit.page.evaluate("document.activeElement.name || location.hash") in ("age", "#age")
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_said_once(visit: Visit) -> None:
     context = with_form([("age", "7"), ("side", "buy")])
     visit.open_page(page(prose="Please answer."), context)

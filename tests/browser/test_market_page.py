@@ -184,6 +184,7 @@ def test_two_people_trade(run: Run, windows: Any) -> None:
     assert tables.order_events["client_time"].notna().all()
 
 
+@pytest.mark.slow
 def test_an_order_is_changed_and_taken_back(run: Run, windows: Any) -> None:
     ann = windows(links_of(run)[0])
     ann.order("Buy", "30", "2")
@@ -253,6 +254,7 @@ class Improving(Assets):
     texts = {"halted": "Please wait."}
 
 
+@pytest.mark.slow
 def test_a_reason_is_shown_as_long_as_it_holds(windows: Any) -> None:
     """After an order was taken, nothing that it changed is held against it."""
     with serving(Improving) as run:
@@ -276,6 +278,7 @@ def test_a_reason_is_shown_as_long_as_it_holds(windows: Any) -> None:
         expect(problem).to_be_empty()
 
 
+@pytest.mark.slow
 def test_a_change_that_trades_at_once_is_no_refusal(run: Run, windows: Any) -> None:
     ann, bob = map(windows, links_of(run))
     bob.order("Sell", "60")
@@ -295,6 +298,7 @@ def cheap() -> Iterator[Run]:
         yield run
 
 
+@pytest.mark.slow
 def test_own_trades_are_said_once_and_marked(cheap: Run, windows: Any) -> None:
     """Also those that were made while the page was away; a reload says nothing again."""
     ann, bob = map(windows, links_of(cheap))
@@ -327,6 +331,7 @@ def test_own_trades_are_said_once_and_marked(cheap: Run, windows: Any) -> None:
     expect(said).to_be_empty()
 
 
+@pytest.mark.slow
 def test_a_trade_during_a_lost_connection_is_said_when_it_is_back(
     cheap: Run, windows: Any, browser: Browser
 ) -> None:
@@ -351,6 +356,7 @@ def test_a_trade_during_a_lost_connection_is_said_when_it_is_back(
     context.close()
 
 
+@pytest.mark.slow
 def test_readers_hear_of_others_trades_in_words(windows: Any) -> None:
     with serving(Short, Over) as run:
         watcher, market = windows(links_of(run)[0]), Market.in_session(run.session)
@@ -368,6 +374,7 @@ class Fine(MarketPage):
     rules = Rules(tick=Decimal("0.001"))
 
 
+@pytest.mark.slow
 def test_prices_are_shown_and_read_as_the_pages_language_writes_them(windows: Any) -> None:
     """What one sees is what one may type, and what one changes is what one has sent."""
     with serving(Fine, Over, language="de") as run:
@@ -408,6 +415,7 @@ MINUS_STANDS_FIRST = """element => {
     "language",
     [pytest.param("de", marks=pytest.mark.slow), "ar", pytest.param("he", marks=pytest.mark.slow)],
 )
+@pytest.mark.slow
 def test_numbers_and_charts_run_from_left_to_right(windows: Any, language: str) -> None:
     with serving(Trading, Over, language=language) as run:
         ann, bob = (windows(link) for link in links_of(run))
@@ -426,6 +434,7 @@ def test_numbers_and_charts_run_from_left_to_right(windows: Any, language: str) 
             assert ann.page.locator(amount).first.evaluate(MINUS_STANDS_FIRST)
 
 
+@pytest.mark.slow
 def test_refusals_are_said_in_the_pages_language(windows: Any) -> None:
     with serving(Trading, Over, language="de") as run:
         ann = windows(links_of(run)[0])
@@ -435,6 +444,7 @@ def test_refusals_are_said_in_the_pages_language(windows: Any) -> None:
         expect(problem).to_have_text("Ihr Gebot liegt über Ihrem Wert von 90.")
 
 
+@pytest.mark.slow
 def test_a_double_click_is_one_order(run: Run, windows: Any) -> None:
     """And a click too many finds an empty price, which is no order either."""
     ann, bob = map(windows, links_of(run))
@@ -457,6 +467,7 @@ HOLD = """() => {
 """Let calls wait as on a slow line, until the page calls letThrough()."""
 
 
+@pytest.mark.slow
 def test_a_fast_second_click_is_done_in_its_turn_or_answered_in_words(
     run: Run, windows: Any
 ) -> None:
@@ -481,6 +492,7 @@ def test_a_fast_second_click_is_done_in_its_turn_or_answered_in_words(
     assert ann.page.get_by_label("Price", exact=True).input_value() == ""
 
 
+@pytest.mark.slow
 def test_a_refusal_is_not_lost_when_another_order_waits(run: Run, windows: Any) -> None:
     ann, _ = map(windows, links_of(run))
     ann.page.evaluate(HOLD)
@@ -496,6 +508,7 @@ def test_a_refusal_is_not_lost_when_another_order_waits(run: Run, windows: Any) 
     expect(ann.page.get_by_role("alert")).to_contain_text("multiple of 1")
 
 
+@pytest.mark.slow
 def test_an_order_that_is_traded_while_one_changes_it_is_not_sent_anew(
     run: Run, windows: Any
 ) -> None:
@@ -508,6 +521,7 @@ def test_an_order_that_is_traded_while_one_changes_it_is_not_sent_anew(
     expect(ann.part("Trades")).to_contain_text("1.30")
 
 
+@pytest.mark.slow
 def test_the_keyboard_is_not_lost_when_what_had_it_goes(run: Run, windows: Any) -> None:
     ann, bob = map(windows, links_of(run))
     bob.order("Sell", "60")
@@ -517,6 +531,7 @@ def test_the_keyboard_is_not_lost_when_what_had_it_goes(run: Run, windows: Any) 
     expect(ann.page.locator(".uproot-market")).to_be_focused()
 
 
+@pytest.mark.slow
 def test_what_a_cell_does_is_seen(run: Run, windows: Any) -> None:
     """An order of the author's own, and the end."""
     ann = windows(links_of(run)[0])
@@ -530,6 +545,7 @@ def test_what_a_cell_does_is_seen(run: Run, windows: Any) -> None:
     expect(buy).to_be_disabled()
 
 
+@pytest.mark.slow
 def test_what_was_missed_is_asked_for(run: Run, windows: Any, browser: Browser) -> None:
     """A push is lost on the way: the next one does not fit, so the page asks for all of it."""
     first, second = links_of(run)
@@ -563,6 +579,7 @@ def test_what_was_missed_is_asked_for(run: Run, windows: Any, browser: Browser) 
     context.close()
 
 
+@pytest.mark.slow
 def test_a_reload_shows_the_same(run: Run, windows: Any) -> None:
     ann, bob = map(windows, links_of(run))
     bob.order("Sell", "60", "2")
@@ -595,6 +612,7 @@ def test_two_markets_side_by_side(windows: Any) -> None:
         keep_picture(ann, "two")
 
 
+@pytest.mark.slow
 def test_everybody_has_the_same_end(windows: Any) -> None:
     """Who comes later has less time; when it is up, everybody leaves and nothing is taken."""
     with serving(Short, Over) as run:

@@ -21,6 +21,7 @@ def page(context: BrowserContext) -> Page:
 
 
 @pytest.mark.parametrize("width", [360, 900])
+@pytest.mark.sample(1)
 def test_no_row_of_the_events_is_half_covered(page: Page, width: int) -> None:
     """Each is as high as the script thinks, and the last one ends above the edge."""
     panel = Panel(page, width)
@@ -37,6 +38,7 @@ def test_no_row_of_the_events_is_half_covered(page: Page, width: int) -> None:
     assert panel.errors == []
 
 
+@pytest.mark.slow
 def test_a_scroll_counts_also_right_after_rows_have_come(page: Page) -> None:
     """What the panel itself has scrolled is told from what a person scrolls by where it is."""
     panel = Panel(page)
@@ -72,6 +74,7 @@ def test_events_have_what_players_are_called_behind_their_names(page: Page) -> N
     assert panel.errors == []
 
 
+@pytest.mark.slow
 def test_events_can_be_read_on_a_narrow_screen(page: Page) -> None:
     """Time, who, field and value are there, and none of them is cut."""
     panel = Panel(page, 360)
@@ -86,6 +89,7 @@ def test_events_can_be_read_on_a_narrow_screen(page: Page) -> None:
         assert cell.evaluate("(cell) => cell.scrollWidth <= cell.clientWidth"), cell.inner_text()
 
 
+@pytest.mark.slow
 def test_a_cleared_time_asks_for_nothing(page: Page) -> None:
     panel = Panel(page)
     panel.open_events()
@@ -99,6 +103,7 @@ def test_a_cleared_time_asks_for_nothing(page: Page) -> None:
     assert all(isinstance(question["time"], (int, float)) for question in found)
 
 
+@pytest.mark.slow
 def test_who_is_selected_and_not_shown_is_counted_in_the_question(page: Page) -> None:
     panel = Panel(page)
     page.get_by_label("Select all players").check()
@@ -116,6 +121,7 @@ def test_who_is_selected_and_not_shown_is_counted_in_the_question(page: Page) ->
     [("cash = [1, 2]", [1, 2]), ("cash = 7", 7), ("cash = red car", "red car"),
      ("cash = \"7\"", "7"), ("cash = a [b", "a [b")],
 )  # fmt: skip
+@pytest.mark.sample(1)
 def test_a_field_is_set_to_json_or_to_plain_words(page: Page, typed: str, value: Any) -> None:
     panel = Panel(page)
     page.get_by_label("Select abc12").check()
@@ -127,6 +133,7 @@ def test_a_field_is_set_to_json_or_to_plain_words(page: Page, typed: str, value:
 
 
 @pytest.mark.parametrize("typed", ["cash = [1", "cash = {a: 1}"])
+@pytest.mark.sample(1)
 def test_what_begins_as_json_and_is_none_is_not_taken_for_words(page: Page, typed: str) -> None:
     panel = Panel(page)
     page.get_by_label("Select abc12").check()
@@ -138,6 +145,7 @@ def test_what_begins_as_json_and_is_none_is_not_taken_for_words(page: Page, type
     assert panel.said("do") == []
 
 
+@pytest.mark.slow
 def test_an_old_answer_goes_and_a_missing_one_is_reported(page: Page) -> None:
     panel = Panel(page)
     page.get_by_label("Select abc12").check()
@@ -172,6 +180,7 @@ QUIET, SILENT = 6_000, 16_000
 """Milliseconds without a message after which the kernel is asked, and after which it is said so."""
 
 
+@pytest.mark.slow
 def test_a_silent_kernel_is_asked_and_then_reported(page: Page) -> None:
     """As when another program has restarted it. If it is only busy it takes what is pressed."""
     panel = Panel(page)
@@ -209,6 +218,7 @@ def test_when_a_kernel_is_heard_again_everything_is_asked_for(page: Page) -> Non
     assert panel.errors == []
 
 
+@pytest.mark.slow
 def test_a_kernel_that_answers_is_never_reported(page: Page) -> None:
     """A session in which nothing happens is none that is gone."""
     panel = Panel(page)
@@ -219,6 +229,7 @@ def test_a_kernel_that_answers_is_never_reported(page: Page) -> None:
     assert len(panel.said("ready")) == 1
 
 
+@pytest.mark.slow
 def test_a_page_whose_clock_stood_still_asks_first(page: Page) -> None:
     """A computer that slept, or a page that was hidden for an hour."""
     panel = Panel(page)
@@ -227,6 +238,7 @@ def test_a_page_whose_clock_stood_still_asks_first(page: Page) -> None:
     expect(page.locator(".unb header")).to_contain_text("running")
 
 
+@pytest.mark.slow
 def test_a_kernel_that_is_gone_is_asked_less_and_less_and_a_closed_session_never(
     page: Page,
 ) -> None:
@@ -241,6 +253,7 @@ def test_a_kernel_that_is_gone_is_asked_less_and_less_and_a_closed_session_never
 
 
 @pytest.mark.parametrize("later", [[], [30.0], [30.0, 600.0]])
+@pytest.mark.sample(1)
 def test_a_chart_ends_with_its_last_point_and_shows_a_minute_or_more(
     page: Page, later: list[float]
 ) -> None:
@@ -263,6 +276,7 @@ def test_a_chart_ends_with_its_last_point_and_shows_a_minute_or_more(
 
 
 @pytest.mark.parametrize("theme", ["vscode-dark", "vscode-light"])
+@pytest.mark.slow
 def test_where_all_layers_have_one_colour_lines_and_links_are_seen(page: Page, theme: str) -> None:
     """As in VS Code, whose theme takes the places of Jupyter's colours."""
     panel = Panel(page)
@@ -280,6 +294,7 @@ def test_where_all_layers_have_one_colour_lines_and_links_are_seen(page: Page, t
     assert panel.errors == []
 
 
+@pytest.mark.slow
 def test_before_players_go_on_answers_are_offered_for_what_their_form_asks(page: Page) -> None:
     """Fields with their defaults; what stays empty is missing, and what is no JSON is a text."""
     panel = Panel(page)
@@ -306,6 +321,7 @@ def test_before_players_go_on_answers_are_offered_for_what_their_form_asks(page:
     assert panel.errors == []
 
 
+@pytest.mark.slow
 def test_select_all_says_whether_all_are_selected(page: Page) -> None:
     panel = Panel(page)
     every, one = page.get_by_label("Select all players"), page.get_by_label("Select abc12")
@@ -327,6 +343,7 @@ def test_select_all_says_whether_all_are_selected(page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [360, 900])
+@pytest.mark.sample(1)
 def test_a_mark_shows_who_is_connected_by_long_polling(page: Page, width: int) -> None:
     panel = Panel(page, width)
     polling = ["jkl78", "", "Market", None, "online", None, [], "http://localhost/jkl78", 3]
@@ -342,6 +359,7 @@ def test_a_mark_shows_who_is_connected_by_long_polling(page: Page, width: int) -
 
 
 @pytest.mark.parametrize("width", [360, 900])
+@pytest.mark.slow
 def test_where_there_is_little_room_players_go_by_their_labels(page: Page, width: int) -> None:
     panel = Panel(page, width)
     nobody = ["jkl78", "", "Market", None, "error", None, [], "http://localhost/jkl78", 3]
@@ -396,6 +414,7 @@ def test_chats_are_lines_of_text_that_open_to_an_input(page: Page) -> None:
     assert panel.errors == []
 
 
+@pytest.mark.slow
 def test_players_are_acted_on_in_the_order_of_labels_whatever_was_pressed_first(page: Page) -> None:
     """So groups of a size are made of neighbours: PC-2 before PC-10."""
     labels = ["PC-10", "PC-2", "PC-1"]
@@ -411,6 +430,7 @@ def test_players_are_acted_on_in_the_order_of_labels_whatever_was_pressed_first(
     assert panel.said("do")[-1]["players"] == ["ghi56", "def34", "abc12"]
 
 
+@pytest.mark.slow
 def test_the_exits_that_are_suggested_are_those_of_the_session(page: Page) -> None:
     panel = Panel(page, news={**NEWS, "exits": ["too_slow", "done"]})
     page.get_by_label("Select abc12").check()
@@ -418,6 +438,7 @@ def test_the_exits_that_are_suggested_are_those_of_the_session(page: Page) -> No
     assert [one.get_attribute("value") for one in options.all()] == ["too_slow", "done"]
 
 
+@pytest.mark.slow
 def test_a_chat_names_its_participant_by_the_label(page: Page) -> None:
     panel = Panel(page)
     asked = [1764000000, "player", "Help"]

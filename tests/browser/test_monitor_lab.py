@@ -83,6 +83,7 @@ def test_labels_are_in_their_natural_order_and_headings_sort(page: Page) -> None
     assert panel.errors == []
 
 
+@pytest.mark.slow
 def test_amounts_sort_as_numbers_and_what_is_missing_comes_last(page: Page) -> None:
     amounts = {1: "9.50", 2: "", 3: "-2.00", 4: "10.25"}
     Panel(page, news=news(*(row(at, payoff=payoff) for at, payoff in amounts.items())))
@@ -93,6 +94,7 @@ def test_amounts_sort_as_numbers_and_what_is_missing_comes_last(page: Page) -> N
     assert order(page) == ["PC-4", "PC-1", "PC-3", "PC-2"]
 
 
+@pytest.mark.slow
 def test_a_player_who_moves_by_sorting_keeps_the_focus_and_the_mark(page: Page) -> None:
     panel = Panel(page, news=news(*FIVE))
     page.get_by_role("button", name="For", exact=True).click()
@@ -104,6 +106,7 @@ def test_a_player_who_moves_by_sorting_keeps_the_focus_and_the_mark(page: Page) 
     expect(box).to_be_checked()
 
 
+@pytest.mark.slow
 def test_a_press_counts_also_if_news_of_the_player_come_in_its_middle(page: Page) -> None:
     panel = Panel(page, news=news(*FIVE))
     box = page.get_by_label("Select p04 (PC-4)")
@@ -123,6 +126,7 @@ def test_a_screen_reader_hears_of_a_lost_kernel_and_not_of_each_event(page: Page
     assert page.locator(".unb header [aria-live]").all_inner_texts() == [""]
 
 
+@pytest.mark.slow
 def test_columns_that_nobody_has_anything_in_are_left_out(page: Page) -> None:
     panel = Panel(page, news=news(row(1), row(2)))
     heads = page.locator(".unb-players thead button")
@@ -137,6 +141,7 @@ def test_columns_that_nobody_has_anything_in_are_left_out(page: Page) -> None:
     expect(page.locator("[data-player=p01]")).to_contain_text("PC-4, who is on X")
 
 
+@pytest.mark.slow
 def test_time_on_a_page_goes_on_by_the_kernels_clock(page: Page) -> None:
     """That of the browser may be wrong; and whoever is stuck is marked in words, too."""
     panel = Panel(page, news=news(row(5), row(90, stuck=True), now=NOW + 1000))
@@ -151,6 +156,7 @@ def test_time_on_a_page_goes_on_by_the_kernels_clock(page: Page) -> None:
     expect(stuck).to_have_attribute("data-is", "")
 
 
+@pytest.mark.slow
 def test_an_error_page_is_red_and_the_row_says_what_else_is_known(page: Page) -> None:
     away = row(2, status="offline")
     Panel(page, news=news(row(1, status="error"), away, row(3, status="finished", page="",
@@ -162,6 +168,7 @@ def test_an_error_page_is_red_and_the_row_says_what_else_is_known(page: Page) ->
     expect(page.locator("[data-player=p03]")).to_contain_text("finished (screened) paid")
 
 
+@pytest.mark.slow
 def test_players_who_are_gone_after_everything_was_sent_again_are_forgotten(page: Page) -> None:
     panel = Panel(page, news=news(*FIVE))
     page.get_by_label("Select all players").check()
@@ -170,6 +177,7 @@ def test_players_who_are_gone_after_everything_was_sent_again_are_forgotten(page
     expect(page.locator(".unb-search")).to_contain_text("1 selected")
 
 
+@pytest.mark.slow
 def test_forty_players_need_no_box_and_hundreds_get_one_in_a_notebook(page: Page) -> None:
     panel = Panel(page, 900, news(*(row(at) for at in range(40))), 1200)
     port = page.locator(".unb-players .unb-table")
@@ -199,6 +207,7 @@ def test_arrow_keys_lead_through_the_players_and_shift_selects_more(page: Page) 
 # ---- the overview ----
 
 
+@pytest.mark.slow
 def test_a_sentence_of_the_overview_shows_only_those_it_is_about(page: Page) -> None:
     """Again, and all are back; and so they are if nobody is left there."""
     rows = [row(1), row(2, page="Results"), row(3, status="error", page="Results")]
@@ -231,6 +240,7 @@ def test_a_sentence_of_the_overview_shows_only_those_it_is_about(page: Page) -> 
         ("free", None, {}), ("mark_unpaid", None, {}), ("lower_hand", None, {}),
     ],
 )  # fmt: skip
+@pytest.mark.sample(3)
 def test_an_action_is_confirmed_and_sends_what_the_kernel_takes(
     page: Page, what: str, typed: str | None, given: dict[str, Any]
 ) -> None:
@@ -261,6 +271,7 @@ def test_an_action_is_confirmed_and_sends_what_the_kernel_takes(
         ("set", "12", "name, = and its value"),
     ],
 )  # fmt: skip
+@pytest.mark.sample(1)
 def test_what_cannot_be_is_refused_where_it_is_typed(
     page: Page, what: str, typed: str, wrong: str
 ) -> None:
@@ -290,6 +301,7 @@ def test_there_is_a_button_for_everything_that_a_steward_can_do(page: Page) -> N
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_the_switch_shows_whether_the_code_is_frozen(page: Page) -> None:
     panel = Panel(page, news=news(*FIVE, actions=list(NAMES), frozen=False))
     switch = page.get_by_role("switch", name="Freeze code")
@@ -346,6 +358,7 @@ def test_an_export_is_downloaded_or_says_where_it_is(page: Page) -> None:
     assert panel.errors == []
 
 
+@pytest.mark.slow
 def test_code_that_holds_everybody_up_can_be_interrupted_in_a_notebook(page: Page) -> None:
     panel = Panel(page, news=news(*FIVE))
     panel.tell({"op": "held", "text": "Market.bid has run for 5 s."})
@@ -353,6 +366,7 @@ def test_code_that_holds_everybody_up_can_be_interrupted_in_a_notebook(page: Pag
     assert panel.said("do")[0]["what"] == "interrupt"
 
 
+@pytest.mark.slow
 def test_what_cannot_be_sent_is_said_at_once_and_stays_where_it_was_typed(page: Page) -> None:
     panel = Panel(page, news=news(row(4, hand=NOW)))
     page.get_by_role("button", name="hand up: open the chat with PC-4").click()
@@ -374,6 +388,7 @@ def test_what_cannot_be_sent_is_said_at_once_and_stays_where_it_was_typed(page: 
 # ---- rooms, hands, errors, tables ----
 
 
+@pytest.mark.slow
 def test_a_room_says_who_waits_and_is_opened_and_closed(page: Page) -> None:
     panel = Panel(page, news=news(*FIVE, rooms=[ROOM]))
     page.get_by_role("tab", name="Rooms (4)").click()
@@ -395,6 +410,7 @@ def test_a_room_says_who_waits_and_is_opened_and_closed(page: Page) -> None:
     assert panel.errors == []
 
 
+@pytest.mark.slow
 def test_a_label_that_a_stranger_has_made_up_is_text(page: Page) -> None:
     panel = Panel(page, news=news(rooms=[{**ROOM, "labels_waiting": ["<img src=x>" + "x" * 200]}]))
     page.get_by_role("tab", name="Rooms (4)").click()
@@ -403,6 +419,7 @@ def test_a_label_that_a_stranger_has_made_up_is_text(page: Page) -> None:
     assert panel.errors == []
 
 
+@pytest.mark.slow
 def test_the_address_for_the_beamer_fills_the_screen(page: Page) -> None:
     panel = Panel(page, news=news(*FIVE, rooms=[ROOM]))
     page.get_by_role("tab", name="Rooms (4)").click()
@@ -442,6 +459,7 @@ def test_a_raised_hand_is_a_badge_a_mark_and_a_chat_until_it_is_lowered(page: Pa
     assert panel.errors == []
 
 
+@pytest.mark.slow
 def test_equal_errors_of_many_players_are_one_line_that_selects_them(page: Page) -> None:
     value = json.dumps({"type": "KeyError", "message": "'cash'", "traceback": "File …\nKeyError"})
     failed = [[at, NOW, f"player/p{at:02}", "Contribute", value, "Contribute.before_next", 1, 1]
@@ -457,6 +475,7 @@ def test_equal_errors_of_many_players_are_one_line_that_selects_them(page: Page)
     assert panel.errors == []
 
 
+@pytest.mark.slow
 def test_the_payments_come_when_they_are_asked_for_and_sort(page: Page) -> None:
     panel = Panel(page, news=news(*FIVE))
     assert panel.said("table") == []
@@ -505,6 +524,7 @@ def test_a_viewer_has_nothing_to_press_that_would_steer(page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [360, 390])
+@pytest.mark.sample(1)
 def test_on_a_phone_nothing_is_cut_and_actions_are_at_the_thumb(page: Page, width: int) -> None:
     rows = [row(at, round=2, status="waiting" if at % 2 else "offline", stuck=at == 4,
                 waits_for="PC-4, who is on Contribute" if at % 2 else "", hand=NOW * (at == 2))
@@ -550,6 +570,7 @@ def many_kinds() -> dict[str, Any]:
     )
 
 
+@pytest.mark.slow
 def test_however_long_a_label_is_a_phone_shows_all_of_a_row(page: Page) -> None:
     """On no panel is anything to the right of the screen."""
     panel = Panel(page, 390, many_kinds(), 844)
@@ -567,6 +588,7 @@ def test_however_long_a_label_is_a_phone_shows_all_of_a_row(page: Page) -> None:
     assert panel.errors == []
 
 
+@pytest.mark.slow
 def test_what_runs_from_right_to_left_leaves_our_own_words_in_their_order(page: Page) -> None:
     panel = Panel(page, 1600, many_kinds(), 1000)
     own = page.locator("[data-player=p07] [data-cell=label] bdi")
@@ -644,6 +666,7 @@ FEW = [("steward", "dark", 390), ("viewer", "light", 1600)]
     ("role", "scheme", "width"),
     [pytest.param(*view, marks=() if view in FEW else pytest.mark.slow) for view in VIEWS],
 )
+@pytest.mark.sample(1)
 def test_axe_finds_nothing_on_any_panel(page: Page, role: str, scheme: Any, width: int) -> None:
     value = json.dumps({"type": "KeyError", "message": "'cash'", "traceback": "File …\nKeyError"})
     failed = [[1, NOW, "player/p01", "Contribute", value, "Contribute.before_next", 1, 1]]

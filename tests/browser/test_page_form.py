@@ -24,6 +24,7 @@ def test_the_back_button_asks_for_nothing_that_is_required(visit: Visit) -> None
     visit.submits({"price": "", "_uproot_back": "1"})
 
 
+@pytest.mark.slow
 def test_go_back_does_as_the_back_button(visit: Visit) -> None:
     visit.open(f"{{% set buttons = false %}}{REQUIRED}", back=True)
     visit.page.evaluate("uproot.goBack()")
@@ -37,6 +38,7 @@ def test_enter_goes_on_and_not_back(visit: Visit) -> None:
     visit.submits({"price": "3"})
 
 
+@pytest.mark.slow
 def test_next_stands_last_and_is_reached_first(visit: Visit) -> None:
     visit.open(REQUIRED, back=True)
     back = visit.page.locator("#uproot-back").bounding_box()
@@ -49,6 +51,7 @@ def test_next_stands_last_and_is_reached_first(visit: Visit) -> None:
     assert visit.page.evaluate("document.activeElement.id") == "uproot-next"
 
 
+@pytest.mark.slow
 def test_a_page_that_allows_no_way_back_has_none(visit: Visit) -> None:
     visit.open(REQUIRED)
     assert visit.page.get_by_role("button", name="Back").count() == 0
@@ -59,6 +62,7 @@ def test_a_page_that_allows_no_way_back_has_none(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("call", ["submit", "goBack"])
+@pytest.mark.sample(1)
 def test_a_wait_page_is_not_sent_by_scripts(visit: Visit, call: str) -> None:
     visit.open("<p></p>", wait=True)
     visit.page.evaluate(f"uproot.{call}()")
@@ -66,12 +70,14 @@ def test_a_wait_page_is_not_sent_by_scripts(visit: Visit, call: str) -> None:
     assert visit.wire.forms == []
 
 
+@pytest.mark.slow
 def test_a_field_may_be_called_submit(visit: Visit) -> None:
     visit.open('<input name="submit" value="1"><input name="requestSubmit" value="2">')
     visit.page.evaluate("uproot.submit()")
     visit.submits({"submit": "1", "requestSubmit": "2"})
 
 
+@pytest.mark.slow
 def test_a_script_that_refuses_keeps_the_form_as_it_was(visit: Visit) -> None:
     visit.open(
         f"""{REQUIRED}<script>
@@ -95,6 +101,7 @@ def test_a_form_with_a_file_input_sends_files(visit: Visit) -> None:
     visit.submits({"photo": "cat.png"})
 
 
+@pytest.mark.slow
 def test_a_form_that_the_server_knows_to_have_files_is_multipart(visit: Visit) -> None:
     visit.open("<p></p>", {"multipart": True})
     assert visit.page.evaluate("I('uproot-form').enctype") == "multipart/form-data"
@@ -123,6 +130,7 @@ def test_what_is_on_its_way_is_shown_and_a_lost_submission_can_be_tried_again(
     assert visit.page.evaluate("went") == 2
 
 
+@pytest.mark.slow
 def test_a_page_that_was_sent_and_comes_back_from_the_cache_is_asked_for_anew(
     visit: Visit,
 ) -> None:
@@ -138,6 +146,7 @@ def test_a_page_that_was_sent_and_comes_back_from_the_cache_is_asked_for_anew(
 # ---- the rest of what a page's script has ------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_page_may_connect_by_itself(visit: Visit) -> None:
     shown = type("Market", (), {"template": "{% set disable_auto_start = true %}\n<p></p>"})
     visit.page.goto(visit.wire.serve(shown))
@@ -148,6 +157,7 @@ def test_a_page_may_connect_by_itself(visit: Visit) -> None:
     assert len(visit.wire.sockets) == 1
 
 
+@pytest.mark.slow
 def test_a_page_may_stay_silent_about_its_connection(visit: Visit) -> None:
     visit.open("{% set disable_connection_lost_modal = true %}<p></p>")
     visit.wire.refuse = 1013
@@ -164,11 +174,13 @@ def test_scripts_translate_as_templates_do(visit: Visit) -> None:
     assert visit.page.evaluate("_('constructor')") == "constructor"
 
 
+@pytest.mark.slow
 def test_a_page_may_keep_the_underscore_for_itself(visit: Visit) -> None:
     visit.open("{% set disable_terms = true %}<p></p>")
     assert visit.page.evaluate("typeof window._") == "undefined"
 
 
+@pytest.mark.slow
 def test_a_page_does_without_bootstrap(visit: Visit) -> None:
     visit.open("{% set disable_bootstrap = true %}<p></p>")
     visit.page.evaluate("void uproot.alert('hello')")
@@ -186,6 +198,7 @@ def test_an_api_is_asked_relative_to_its_address(visit: Visit) -> None:
     assert got == "42"
 
 
+@pytest.mark.slow
 def test_the_api_of_an_experiment_without_one_is_an_error(visit: Visit) -> None:
     visit.open("<p></p>")
     got = visit.page.evaluate("uproot.api('x').catch(error => [error.name, error.message])")
@@ -193,6 +206,7 @@ def test_the_api_of_an_experiment_without_one_is_an_error(visit: Visit) -> None:
     assert "Define api(request, session)" in got[1]
 
 
+@pytest.mark.slow
 def test_constants_are_there_under_their_own_name_unless_the_page_has_one(visit: Visit) -> None:
     visit.open("<script>const page = C.ROUNDS;</script>", C={"ROUNDS": 3})
     assert visit.page.evaluate("page") == 3

@@ -45,6 +45,7 @@ def kept(call: dict[str, Any]) -> None:
         ("invoke('bid')", [], {}),
     ],
 )
+@pytest.mark.sample(1)
 def test_a_trailing_plain_object_holds_keyword_arguments(
     visit: Visit, call: str, args: list[Any], kwargs: dict[str, Any]
 ) -> None:
@@ -62,6 +63,7 @@ def test_calls_made_before_the_socket_is_open_wait_for_it_in_order(visit: Visit)
     assert [call["args"] for call in visit.wire.calls()] == [[1], [2], [3]]
 
 
+@pytest.mark.slow
 def test_ids_are_one_word_per_page_load_and_a_rising_number(visit: Visit) -> None:
     visit.open("<p></p>")
     visit.page.evaluate("Promise.all([uproot.invoke('a'), uproot.invoke('b')])")
@@ -88,6 +90,7 @@ def test_a_call_that_is_refused_rejects_with_name_message_and_parameter(visit: V
     assert caught == [True, "BadArguments", "price: must be positive", "price"]
 
 
+@pytest.mark.slow
 def test_a_failed_call_has_a_message_in_the_participants_language(visit: Visit) -> None:
     visit.wire.answer = lambda call: {
         "op": "error", "id": call["id"], "error": "Interrupted", "message": INTERRUPTED,
@@ -97,6 +100,7 @@ def test_a_failed_call_has_a_message_in_the_participants_language(visit: Visit) 
     assert caught == "Das wurde unterbrochen."
 
 
+@pytest.mark.slow
 def test_what_json_cannot_hold_rejects_and_sends_nothing(visit: Visit) -> None:
     visit.open("<p></p>")
     name = visit.page.evaluate("uproot.invoke('bid', 1n).catch(error => error.name)")
@@ -120,6 +124,7 @@ def test_unanswered_calls_are_sent_again_in_order_with_the_same_ids(visit: Visit
     assert again == first
 
 
+@pytest.mark.slow
 def test_an_answered_call_is_not_sent_again(visit: Visit) -> None:
     visit.open(COLLECT)
     visit.page.evaluate("uproot.invoke('bid', 1)")
@@ -158,6 +163,7 @@ def test_pushes_reach_their_handlers_in_order(visit: Visit) -> None:
     visit.sees("got", ["ready", ["", 1], ["Offer", {"price": 2}], ["", 3], ["", 4]])
 
 
+@pytest.mark.slow
 def test_what_was_pushed_between_rendering_and_connecting_arrives_at_every_early_handler(
     visit: Visit,
 ) -> None:
@@ -194,6 +200,7 @@ def test_reconnects_miss_nothing_and_double_nothing(visit: Visit) -> None:
     assert data == [0, "away", 2, "away", 4, "away", 6, "away", "last"]
 
 
+@pytest.mark.slow
 def test_a_reconnect_asks_for_what_follows_the_last_push_seen(visit: Visit) -> None:
     visit.open(COLLECT, since=0, page=3)
     visit.wire.push("x")
@@ -206,6 +213,7 @@ def test_a_reconnect_asks_for_what_follows_the_last_push_seen(visit: Visit) -> N
     ]
 
 
+@pytest.mark.slow
 def test_many_pushes_are_acknowledged_by_few_messages(visit: Visit) -> None:
     wire = visit.wire
     visit.open(COLLECT)
@@ -220,6 +228,7 @@ def test_many_pushes_are_acknowledged_by_few_messages(visit: Visit) -> None:
     assert len(acks()) <= 10
 
 
+@pytest.mark.slow
 def test_an_exception_in_one_handler_stops_no_other(visit: Visit) -> None:
     visit.open("""<script>
         window.got = [];
@@ -235,6 +244,7 @@ def test_an_exception_in_one_handler_stops_no_other(visit: Visit) -> None:
     assert any("receive is broken" in error for error in visit.errors)
 
 
+@pytest.mark.slow
 def test_a_push_that_nobody_receives_is_noted_and_harms_nothing(visit: Visit) -> None:
     visit.open("<script>uproot.onCustomEvent('E', () => { window.heard = true; })</script>")
     visit.wire.push("lost")
@@ -253,6 +263,7 @@ def test_ready_once_then_disconnect_and_reconnect(visit: Visit) -> None:
     assert visit.page.evaluate("new Promise(uproot.onReady).then(() => 'at once')") == "at once"
 
 
+@pytest.mark.slow
 def test_a_lasting_loss_is_shown_politely_and_mends_itself(visit: Visit) -> None:
     wire, status = visit.wire, visit.page.locator("#uproot-connection")
     visit.open("<p></p>")
@@ -267,6 +278,7 @@ def test_a_lasting_loss_is_shown_politely_and_mends_itself(visit: Visit) -> None
     visit.sees("Alpine.store('uproot').connected", True)
 
 
+@pytest.mark.slow
 def test_a_blip_does_not_flicker(visit: Visit) -> None:
     visit.open(
         COLLECT
@@ -279,6 +291,7 @@ def test_a_blip_does_not_flicker(visit: Visit) -> None:
     visit.sees("got", ["ready", "disconnect", "reconnect"])
 
 
+@pytest.mark.slow
 def test_a_link_that_died_in_the_phones_sleep_is_replaced_on_return(visit: Visit) -> None:
     wire = visit.wire
     visit.open(COLLECT)
@@ -293,6 +306,7 @@ def test_a_link_that_died_in_the_phones_sleep_is_replaced_on_return(visit: Visit
     visit.sees("got[got.length - 1]", ["", "after"])
 
 
+@pytest.mark.slow
 def test_a_heartbeat_keeps_asking_whether_the_server_is_there(visit: Visit) -> None:
     wire = visit.wire
     visit.page.clock.install()
@@ -303,6 +317,7 @@ def test_a_heartbeat_keeps_asking_whether_the_server_is_there(visit: Visit) -> N
     assert len(wire.sockets) == 1
 
 
+@pytest.mark.slow
 def test_back_online_it_reconnects_without_waiting(visit: Visit) -> None:
     wire = visit.wire
     visit.open(COLLECT)
@@ -314,6 +329,7 @@ def test_back_online_it_reconnects_without_waiting(visit: Visit) -> None:
     wire.wait_for(lambda: len(wire.sockets) == 2)
 
 
+@pytest.mark.slow
 def test_a_page_that_comes_back_from_the_browsers_cache_listens_again(visit: Visit) -> None:
     wire = visit.wire
     visit.open(COLLECT)
@@ -330,6 +346,7 @@ def test_a_page_that_comes_back_from_the_browsers_cache_listens_again(visit: Vis
 
 
 @pytest.mark.parametrize("code", [4400, 4403])
+@pytest.mark.sample(1)
 def test_a_refused_page_shows_that_and_stops_trying(visit: Visit, code: int) -> None:
     wire = visit.wire
     visit.open("<p></p>")
@@ -350,6 +367,7 @@ def test_a_refused_page_shows_that_and_stops_trying(visit: Visit, code: int) -> 
     visit.loads_again()
 
 
+@pytest.mark.slow
 def test_a_page_of_an_ended_session_shows_that_and_stops_trying(visit: Visit) -> None:
     visit.open("<p></p>")
     visit.freeze()
@@ -362,6 +380,7 @@ def test_a_page_of_an_ended_session_shows_that_and_stops_trying(visit: Visit) ->
     assert visit.page.get_by_role("button", name="Reload").count() == 0
 
 
+@pytest.mark.slow
 def test_too_slow_reconnects_at_once(visit: Visit) -> None:
     visit.open(COLLECT)
     visit.freeze()
@@ -371,6 +390,7 @@ def test_too_slow_reconnects_at_once(visit: Visit) -> None:
     visit.wire.wait_for(lambda: len(visit.wire.sockets) == 2)
 
 
+@pytest.mark.slow
 def test_too_fast_backs_off_and_goes_on(visit: Visit) -> None:
     wire = visit.wire
     visit.open(COLLECT)
@@ -385,6 +405,7 @@ def test_too_fast_backs_off_and_goes_on(visit: Visit) -> None:
     visit.sees("I('uproot-connection').textContent", "")
 
 
+@pytest.mark.slow
 def test_a_page_that_waited_for_its_kernel_connects_again_at_once(visit: Visit) -> None:
     """However long it has waited, and with the calls that were made meanwhile."""
     wire = visit.wire
@@ -407,6 +428,7 @@ def test_a_page_that_waited_for_its_kernel_connects_again_at_once(visit: Visit) 
     assert call.evaluate("held => held.answer") == {"args": []}
 
 
+@pytest.mark.slow
 def test_a_call_that_is_too_large_is_refused_and_the_others_go_on(visit: Visit) -> None:
     wire = visit.wire
     visit.open("<p></p>")
@@ -423,6 +445,7 @@ def test_a_call_that_is_too_large_is_refused_and_the_others_go_on(visit: Visit) 
     assert [call["method"] for call in wire.calls()] == ["small", "large", "small"]
 
 
+@pytest.mark.slow
 def test_a_server_that_refuses_is_asked_ever_more_rarely(visit: Visit) -> None:
     visit.open(COLLECT)
     visit.freeze()
@@ -464,6 +487,7 @@ def test_paused_shows_a_calm_banner_and_running_hides_it(visit: Visit) -> None:
     banner.get_by_text("This session has ended.").wait_for()
 
 
+@pytest.mark.slow
 def test_a_page_rendered_in_a_pause_shows_that(visit: Visit) -> None:
     visit.open("<p></p>", state="paused")
     visit.page.get_by_text("The study is paused.").wait_for()
@@ -482,6 +506,7 @@ def test_a_message_is_shown_as_text_until_it_is_closed(visit: Visit) -> None:
     assert visit.page.evaluate("window.hacked") is None
 
 
+@pytest.mark.slow
 def test_the_server_can_reload_the_page(visit: Visit) -> None:
     visit.open("<p></p>")
     visit.wire.send({"op": "action", "action": "reload"})
@@ -497,12 +522,14 @@ def test_the_server_can_redirect_to_web_addresses_only(visit: Visit) -> None:
     assert sum("is not followed" in error for error in visit.errors) == 3
 
 
+@pytest.mark.slow
 def test_the_server_can_submit_a_form_that_is_not_complete(visit: Visit) -> None:
     visit.open('<input name="price" required>', page=5)
     visit.wire.send({"op": "action", "action": "submit"})
     visit.submits({"price": ""}, page=5)
 
 
+@pytest.mark.slow
 def test_unknown_frames_are_passed_over(visit: Visit) -> None:
     visit.open(COLLECT)
     visit.wire.send(
@@ -516,6 +543,7 @@ def test_unknown_frames_are_passed_over(visit: Visit) -> None:
 # ---- the form ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_submit_asks_for_what_is_required_first(visit: Visit) -> None:
     visit.open('<input id="price" name="price" required>', page=5)
     visit.page.evaluate("uproot.submit()")
@@ -525,6 +553,7 @@ def test_submit_asks_for_what_is_required_first(visit: Visit) -> None:
     visit.submits({"price": "7"}, page=5)
 
 
+@pytest.mark.slow
 def test_submit_works_where_the_browser_is_old(visit: Visit) -> None:
     visit.open("<script>delete HTMLFormElement.prototype.requestSubmit</script>", page=5)
     visit.page.evaluate("uproot.submit()")
@@ -565,6 +594,7 @@ def test_an_alert_is_announced_focused_and_shown_until_it_is_closed(visit: Visit
     visit.sees("document.activeElement.id", "before")
 
 
+@pytest.mark.slow
 def test_nothing_in_a_dialog_can_run(visit: Visit) -> None:
     visit.open("<p></p>")
     hostile = (
@@ -584,6 +614,7 @@ def test_nothing_in_a_dialog_can_run(visit: Visit) -> None:
 @pytest.mark.parametrize(
     ("keys", "answer"), [(["Control+a", "7", "Enter"], "7"), (["Enter"], "3"), (["Escape"], None)]
 )
+@pytest.mark.sample(1)
 def test_a_prompt_is_answered_by_keyboard(
     visit: Visit, keys: list[str], answer: str | None
 ) -> None:
@@ -599,6 +630,7 @@ def test_a_prompt_is_answered_by_keyboard(
     assert visit.wire.forms == []
 
 
+@pytest.mark.slow
 def test_dialogs_come_one_after_another(visit: Visit) -> None:
     visit.open("<p></p>")
     visit.page.evaluate("void uproot.alert('first'); void uproot.alert('second')")
@@ -609,6 +641,7 @@ def test_dialogs_come_one_after_another(visit: Visit) -> None:
     visit.page.get_by_text("second").wait_for()
 
 
+@pytest.mark.slow
 def test_the_browsers_alert_does_not_stop_the_page(visit: Visit) -> None:
     visit.open(COLLECT)
     visit.page.evaluate("void alert('<b>text</b>')")
@@ -635,6 +668,7 @@ def test_the_browsers_alert_does_not_stop_the_page(visit: Visit) -> None:
         ("uproot.I('x') === I('x') && I('x').tagName", "P"),
     ],
 )
+@pytest.mark.sample(3)
 def test_small_things_that_pages_use(visit: Visit, expression: str, value: Any) -> None:
     visit.open(
         """<p id="x"></p>
@@ -648,6 +682,7 @@ def test_small_things_that_pages_use(visit: Visit, expression: str, value: Any) 
     assert visit.page.evaluate(expression) == value
 
 
+@pytest.mark.slow
 def test_alpine_shows_the_state_of_the_connection(visit: Visit) -> None:
     visit.open(
         """<p id="x" x-data x-text="$store.uproot.connected + ' ' + $store.uproot.state"></p>"""
@@ -657,6 +692,7 @@ def test_alpine_shows_the_state_of_the_connection(visit: Visit) -> None:
     visit.sees("I('x').textContent", "true paused")
 
 
+@pytest.mark.slow
 def test_hostile_variables_stay_data(visit: Visit) -> None:
     text = "</script><script>window.hacked=1</script><!--\u2028"
     visit.open("<p></p>", vars={"said": text})
@@ -664,6 +700,7 @@ def test_hostile_variables_stay_data(visit: Visit) -> None:
     assert visit.page.evaluate("window.hacked") is None
 
 
+@pytest.mark.slow
 def test_the_page_after_the_last_still_hears_pushes(visit: Visit) -> None:
     visit.open(COLLECT, end=True)
     visit.wire.push("bye")
@@ -703,6 +740,7 @@ def test_a_phone_shows_everything_without_scrolling_sideways(visit: Visit) -> No
 
 
 @pytest.mark.parametrize(("scheme", "bright"), [("light", True), ("dark", False)])
+@pytest.mark.sample(1)
 def test_the_page_follows_the_colours_of_the_device(
     visit: Visit, scheme: Any, bright: bool
 ) -> None:
@@ -750,6 +788,7 @@ def test_errors_of_a_pages_script_are_reported_equal_ones_as_one(visit: Visit) -
     assert "Error: not received" in [report["message"] for report in reports(visit)]
 
 
+@pytest.mark.slow
 def test_a_page_reports_so_many_kinds_of_errors_and_no_more(visit: Visit) -> None:
     visit.open("<p></p>")
     visit.page.evaluate("""() => {
@@ -758,6 +797,7 @@ def test_a_page_reports_so_many_kinds_of_errors_and_no_more(visit: Visit) -> Non
     visit.wire.wait_for(lambda: len(reports(visit)) == 20)
 
 
+@pytest.mark.slow
 def test_half_an_emoji_is_sent_as_a_sign_that_stands_for_it(visit: Visit) -> None:
     """A text that was cut ends with one by accident; a whole one stays what it is."""
     visit.open("<p></p>")
@@ -765,6 +805,7 @@ def test_half_an_emoji_is_sent_as_a_sign_that_stands_for_it(visit: Visit) -> Non
     assert (got["args"], got["kwargs"]) == (["ab\N{REPLACEMENT CHARACTER}"], {"text": "😀"})
 
 
+@pytest.mark.slow
 def test_a_call_that_is_too_large_is_reported_to_the_author_with_its_size(visit: Visit) -> None:
     visit.open("<p></p>")
     visit.wire.answer = lambda call: None
@@ -784,6 +825,7 @@ def test_a_call_that_is_too_large_is_reported_to_the_author_with_its_size(visit:
     ("how", "is_one"),
     [("", True), (", isComposing: true", False), (", keyCode: 229", False)],
 )
+@pytest.mark.sample(1)
 def test_enter_that_ends_a_word_of_an_input_method_is_none(
     visit: Visit, how: str, is_one: bool
 ) -> None:
@@ -793,6 +835,7 @@ def test_enter_that_ends_a_word_of_an_input_method_is_none(
     assert visit.page.evaluate(f"uproot.inner.isEnter({event})") is is_one
 
 
+@pytest.mark.slow
 def test_an_object_with_tojson_is_an_argument_like_others(visit: Visit) -> None:
     """Keyword arguments are an object in any case: a call without is refused with its page."""
     visit.open("<p></p>")

@@ -151,6 +151,7 @@ def test_a_proxy_that_refuses_websockets_is_found_at_once_and_remembered(
 
 
 @pytest.mark.parametrize("refused", [(), (UPGRADE,)], ids=["websocket", "polling"])
+@pytest.mark.slow
 def test_a_lost_network_comes_back_and_a_call_is_made_once(
     context: BrowserContext, refused: tuple[bytes, ...]
 ) -> None:
@@ -173,6 +174,7 @@ def test_a_lost_network_comes_back_and_a_call_is_made_once(
         assert set(carriers(run)) == {"polling" if refused else "websocket"}
 
 
+@pytest.mark.slow
 def test_a_proxy_that_cuts_requests_after_ten_seconds_is_asked_for_less(
     context: BrowserContext,
 ) -> None:
@@ -204,6 +206,7 @@ def test_a_proxy_that_cuts_requests_after_ten_seconds_is_asked_for_less(
         assert carriers(run) == ["polling"]
 
 
+@pytest.mark.slow
 def test_a_proxy_that_opens_websockets_and_passes_nothing_is_noticed(
     context: BrowserContext,
 ) -> None:
@@ -225,6 +228,7 @@ def test_a_proxy_that_opens_websockets_and_passes_nothing_is_noticed(
         assert carriers(run)[-1] == "polling"
 
 
+@pytest.mark.slow
 def test_who_comes_through_such_a_proxy_begins_by_polling(context: BrowserContext) -> None:
     """By itself, from the page of a personal link; there is a button meanwhile."""
     with serving(Talk, players=1) as run, wired(run) as (wire, link):
@@ -238,6 +242,7 @@ def test_who_comes_through_such_a_proxy_begins_by_polling(context: BrowserContex
         expect(page.get_by_role("heading", name="Talk")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_an_answer_that_gets_lost_is_sent_again(context: BrowserContext) -> None:
     with serving(Talk, players=1) as run, wired(run, UPGRADE) as (wire, link):
         page = context.new_page()
@@ -255,6 +260,7 @@ def test_an_answer_that_gets_lost_is_sent_again(context: BrowserContext) -> None
 
 
 @pytest.mark.parametrize("way", ["websocket", "polling"])
+@pytest.mark.slow
 def test_after_a_restart_of_the_server_pages_connect_as_before(
     context: BrowserContext, way: str
 ) -> None:
@@ -273,6 +279,7 @@ def test_after_a_restart_of_the_server_pages_connect_as_before(
         assert carriers(run) == [way, way]
 
 
+@pytest.mark.slow
 def test_the_paused_page_goes_on_by_itself(context: BrowserContext) -> None:
     """Also without WebSockets, as soon as there is a page again."""
     context.add_init_script(NO_WEBSOCKETS)
@@ -293,6 +300,7 @@ def test_the_paused_page_goes_on_by_itself(context: BrowserContext) -> None:
         connected(page)
 
 
+@pytest.mark.slow
 def test_who_waits_in_a_room_goes_in(context: BrowserContext) -> None:
     context.add_init_script(NO_WEBSOCKETS)
     with serving(Over, players=0) as run:

@@ -38,6 +38,7 @@ def test_each_receipt_and_the_sheet_are_a_printed_page(page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.sample(1)
 def test_receipts_are_accessible_and_fit_the_screen(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 844})
     assert violations(page) == []

@@ -54,6 +54,7 @@ def test_a_phone_reads_that_a_computer_is_needed_and_may_leave(browser: Browser)
     context.close()
 
 
+@pytest.mark.slow
 def test_without_a_script_the_page_says_so_and_the_way_out_works(browser: Browser) -> None:
     context = browser.new_context(java_script_enabled=False)
     with serving(Trade, players=1) as run:
@@ -92,6 +93,7 @@ def test_full_screen_is_asked_for_by_a_button_and_leaving_it_covers_the_page(
         expect(page.get_by_label("Age")).to_have_value("30")
 
 
+@pytest.mark.slow
 def test_a_press_without_a_connection_starts_the_clock_when_it_is_back(
     context: BrowserContext,
 ) -> None:

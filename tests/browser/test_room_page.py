@@ -42,6 +42,7 @@ def test_whoever_waits_goes_in_when_the_room_opens(run: Run, page: Page) -> None
     assert [player.label for player in lab.admitted] == ["p01"]
 
 
+@pytest.mark.slow
 def test_two_clicks_are_one(run: Run, page: Page) -> None:
     lab = run.room("lab")
     page.goto(lab.url)
@@ -50,6 +51,7 @@ def test_two_clicks_are_one(run: Run, page: Page) -> None:
     assert len(run.players) == 1
 
 
+@pytest.mark.slow
 def test_an_unknown_label_is_said_at_the_input(run: Run, page: Page) -> None:
     page.goto(run.room("lab", ["p01"]).url)
     page.get_by_label("Label").fill("p02")
@@ -71,6 +73,7 @@ window.WebSocket.OPEN = Plain.OPEN;
 """Lets a test keep the page's sockets from opening."""
 
 
+@pytest.mark.slow
 def test_a_lost_line_is_said_calmly_and_mends_itself(run: Run, page: Page) -> None:
     lab = run.room("lab", open=False)
     page.add_init_script(BREAKABLE)
@@ -114,6 +117,7 @@ TITLES = {
     "part",
     ["enter", "wait", "label", "used", "full", "again", "preview", "begun", "several"],
 )
+@pytest.mark.sample(3)
 def test_every_part_of_a_room_is_accessible_on_a_phone(
     run: Run, page: Page, part: str, scheme: str
 ) -> None:

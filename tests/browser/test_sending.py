@@ -105,6 +105,7 @@ def test_a_form_without_an_answer_stays_and_is_sent_again(page: Page, run: Run) 
     assert (run.players[0].amount, run.players[0].size, run.players[0].tries) == (7, 5000, 1)
 
 
+@pytest.mark.slow
 def test_a_form_whose_answer_was_lost_counts_once(page: Page, run: Run) -> None:
     first_fails(page, lambda route: (route.fetch(max_redirects=0), route.abort())[1])
     press(page, "7")
@@ -113,6 +114,7 @@ def test_a_form_whose_answer_was_lost_counts_once(page: Page, run: Run) -> None:
     assert (run.events["kind"] == "submit").sum() == 1
 
 
+@pytest.mark.slow
 def test_a_form_that_is_wrong_is_checked_once_and_shown_with_what_is_wrong(
     page: Page, run: Run
 ) -> None:
@@ -126,6 +128,7 @@ def test_a_form_that_is_wrong_is_checked_once_and_shown_with_what_is_wrong(
     assert (run.players[0].amount, run.players[0].tries) == (3, 2)
 
 
+@pytest.mark.slow
 def test_a_form_that_a_script_submits_without_an_event_is_retained_too(
     page: Page, run: Run
 ) -> None:
@@ -146,6 +149,7 @@ def test_a_form_waits_while_the_study_is_paused(page: Page, run: Run) -> None:
     expect(page.get_by_role("heading", name="It is over")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_what_is_too_large_is_said_on_the_page_and_can_be_changed(page: Page) -> None:
     said = {"say": "Please choose smaller files."}
     first_fails(page, lambda route: route.fulfill(status=413, json=said))
@@ -155,6 +159,7 @@ def test_what_is_too_large_is_said_on_the_page_and_can_be_changed(page: Page) ->
     expect(page.get_by_role("heading", name="It is over")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_form_is_sent_for_as_long_as_the_server_is_away(visit: Visit) -> None:
     """For half an hour, without asking so often that a server that comes back suffers."""
     visit.freeze()
@@ -195,6 +200,7 @@ def test_a_form_is_sent_for_as_long_as_the_server_is_away(visit: Visit) -> None:
     assert [form["price"] for form in visit.wire.forms] == ["7"]
 
 
+@pytest.mark.slow
 def test_a_reload_while_the_server_is_away_loses_nothing(visit: Visit) -> None:
     visit.open('<input name="price" aria-label="Price">', draft={"owner": "o", "key": "k"})
     visit.page.route("**/p/token/", lambda route: route.abort())
@@ -209,6 +215,7 @@ def test_a_reload_while_the_server_is_away_loses_nothing(visit: Visit) -> None:
     expect(visit.page.get_by_label("Price")).to_have_value("7")
 
 
+@pytest.mark.slow
 def test_a_page_from_the_browsers_cache_goes_on_sending(visit: Visit) -> None:
     visit.open('<input name="price" aria-label="Price">')
     failed = first_fails(visit.page, lambda route: route.abort(), times=1000)
@@ -243,6 +250,7 @@ def test_a_page_that_may_not_fetch_sends_its_form_as_browsers_do(
         assert run.players[0].amount == 7
 
 
+@pytest.mark.slow
 def test_a_form_is_sent_again_no_sooner_than_a_busy_server_wants_it(visit: Visit) -> None:
     visit.page.clock.install(time=0)
     visit.wire.form_answers = [(429, {"Retry-After": "20"}, "<p>One moment, please.</p>")]

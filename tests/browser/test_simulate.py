@@ -61,22 +61,26 @@ def values(visit: Visit) -> list[list[str]]:
         ("sim.field('note').value = sim.page; sim.dispatch('note', 'input')", [["note", "shop/Market"]]),
     ],
 )  # fmt: skip
+@pytest.mark.sample(3)
 def test_a_handler_fills_the_form(visit: Visit, body: str, expected: list[list[str]]) -> None:
     simulated(visit, on(body))
     assert values(visit) == expected
     assert visit.errors == []
 
 
+@pytest.mark.slow
 def test_the_pages_own_script_hears_what_is_filled_in(visit: Visit) -> None:
     simulated(visit, on("sim.fill('price', 3).choose('side', 'buy').check('agree')"))
     visit.sees("heard", ["price", "side", "agree"])
 
 
+@pytest.mark.slow
 def test_any_radio_answers_every_group(visit: Visit) -> None:
     simulated(visit, on("sim.chooseAnyRadio()"))
     assert [name for name, _ in values(visit)] == ["side", "fair"]
 
 
+@pytest.mark.slow
 def test_a_chain_ends_with_submit_whatever_the_browser_would_say(visit: Visit) -> None:
     visit.wire.scripts["simulate.js"] = on("sim.fill('price', 3).submit()")
     visit.open(
@@ -87,6 +91,7 @@ def test_a_chain_ends_with_submit_whatever_the_browser_would_say(visit: Visit) -
     assert visit.wire.forms[0] | {"price": "3", "name": ""} == visit.wire.forms[0]
 
 
+@pytest.mark.slow
 def test_a_chain_waits_for_what_takes_time(visit: Visit) -> None:
     simulated(
         visit,
@@ -101,6 +106,7 @@ def test_a_chain_waits_for_what_takes_time(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("key", ["shop/Market", "Market"])
+@pytest.mark.sample(1)
 def test_pages_are_named_with_or_without_their_app(visit: Visit, key: str) -> None:
     simulated(visit, on("sim.fill('price', 1)", key))
     assert values(visit) == [["price", "1"]]
@@ -111,6 +117,7 @@ def test_pages_are_named_with_or_without_their_app(visit: Visit, key: str) -> No
     [("shop/Other", {}), ("bank/Market", {}), ("shop/Market", {"simulate": False}),
      ("shop/Market", {"end": True})],
 )  # fmt: skip
+@pytest.mark.sample(1)
 def test_other_pages_and_real_sessions_are_left_alone(
     visit: Visit, key: str, boot: dict[str, Any]
 ) -> None:
@@ -124,6 +131,7 @@ def test_other_pages_and_real_sessions_are_left_alone(
     assert visit.page.evaluate("window.ran") is None
 
 
+@pytest.mark.slow
 def test_a_script_may_look_at_the_page_itself(visit: Visit) -> None:
     simulated(
         visit,
@@ -150,6 +158,7 @@ def test_a_script_may_look_at_the_page_itself(visit: Visit) -> None:
         ("await sim.wait(1).fill('prise', 3)", "there is no field 'prise'"),
     ],
 )
+@pytest.mark.sample(2)
 def test_a_mistake_is_reported_with_its_place(visit: Visit, body: str, said: str) -> None:
     simulated(visit, on(body))
     with visit.page.expect_console_message(lambda m: said in m.text) as message:
@@ -157,6 +166,7 @@ def test_a_mistake_is_reported_with_its_place(visit: Visit, body: str, said: str
     assert "shop/Market" in message.value.text
 
 
+@pytest.mark.slow
 def test_a_page_that_keeps_coming_back_is_tried_ever_more_slowly(visit: Visit) -> None:
     visit.page.clock.install(time=0)
     simulated(visit, on("window.ran = true"))
@@ -169,6 +179,7 @@ def test_a_page_that_keeps_coming_back_is_tried_ever_more_slowly(visit: Visit) -
     assert visit.page.evaluate("sessionStorage.getItem('uproot-simulated-v0')") == "21"
 
 
+@pytest.mark.slow
 def test_files_are_chosen(visit: Visit) -> None:
     visit.wire.scripts["simulate.js"] = on("sim.fill('photo', new File(['x'], 'cat.png')).submit()")
     visit.open(
@@ -183,6 +194,7 @@ def test_files_are_chosen(visit: Visit) -> None:
     ("boot", "expected"),
     [({"end": True, "name": ""}, [True, False, False]), ({"name": "Market"}, [False, True, True])],
 )
+@pytest.mark.sample(1)
 def test_what_comes_after_the_last_page_is_called_as_in_the_framework(
     visit: Visit, boot: dict[str, Any], expected: list[bool]
 ) -> None:

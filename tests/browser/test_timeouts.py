@@ -59,6 +59,7 @@ def run_until_left(visit: Visit, milliseconds: float) -> None:
 # ---- the countdown -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_page_without_a_deadline_shows_no_countdown(visit: Visit) -> None:
     visit.open("<p></p>")
     assert visit.page.locator("#uproot-timeout").count() == 0
@@ -70,6 +71,7 @@ def test_a_page_without_a_deadline_shows_no_countdown(visit: Visit) -> None:
     ("milliseconds", "text"),
     [(3_725_000, "1:02:05"), (65_000, "1:05"), (60_000, "1:00"), (9_000, "0:09"), (1, "0:01")],
 )
+@pytest.mark.sample(1)
 def test_the_remaining_time_reads_as_a_clock(clocked: Visit, milliseconds: int, text: str) -> None:
     opened(clocked, milliseconds + 5_000)
     run_until_left(clocked, milliseconds)
@@ -80,6 +82,7 @@ def test_the_remaining_time_reads_as_a_clock(clocked: Visit, milliseconds: int, 
     ("milliseconds", "level"),
     [(61_000, "light"), (60_000, "warning"), (15_000, "warning"), (14_000, "danger")],
 )
+@pytest.mark.sample(1)
 def test_the_level_rises_when_time_gets_short(
     clocked: Visit, milliseconds: int, level: str
 ) -> None:
@@ -94,6 +97,7 @@ def test_the_level_rises_when_time_gets_short(
     assert {**store, **expected, "compact": expected["text"]} == store
 
 
+@pytest.mark.slow
 def test_events_tell_the_beginning_once_and_every_second(clocked: Visit) -> None:
     opened(clocked, 62_000)
     run_until_left(clocked, 59_000)
@@ -104,6 +108,7 @@ def test_events_tell_the_beginning_once_and_every_second(clocked: Visit) -> None
     assert ticks == {"1:02": "light", "1:01": "light", "1:00": "warning", "0:59": "warning"}
 
 
+@pytest.mark.slow
 def test_setting_the_devices_clock_changes_nothing(clocked: Visit) -> None:
     opened(clocked, 62_000)
     before = left(clocked)
@@ -112,6 +117,7 @@ def test_setting_the_devices_clock_changes_nothing(clocked: Visit) -> None:
     assert before - left(clocked) == 1000
 
 
+@pytest.mark.slow
 def test_an_author_may_move_the_time_and_remove_the_box(clocked: Visit) -> None:
     opened(
         clocked,
@@ -146,6 +152,7 @@ def test_a_screen_reader_hears_a_minute_fifteen_and_five_seconds_and_no_more(
     assert timer.get_attribute("aria-live") is None
 
 
+@pytest.mark.slow
 def test_the_countdown_moves_nothing_on_the_page(clocked: Visit) -> None:
     opened(clocked, 61_000, "<p id='first'>Text</p>")
     place = "I('first').getBoundingClientRect().top"
@@ -167,6 +174,7 @@ def test_at_the_deadline_the_form_is_posted_as_it_is(visit: Visit) -> None:
     visit.submits({"price": "", "note": "x", "_uproot_timeout": "1"})
 
 
+@pytest.mark.slow
 def test_at_the_deadline_a_script_that_stops_submissions_stops_nothing(visit: Visit) -> None:
     visit.open("""<input name="price" value="7"><script>
         document.addEventListener("submit", (event) => event.preventDefault());
@@ -175,12 +183,14 @@ def test_at_the_deadline_a_script_that_stops_submissions_stops_nothing(visit: Vi
     visit.submits({"price": "7", "_uproot_timeout": "1"})
 
 
+@pytest.mark.slow
 def test_the_deadline_counts_once(visit: Visit) -> None:
     visit.open('<input name="price" value="7">')
     visit.wire.send(ACT, ACT, ACT)
     visit.submits({"price": "7", "_uproot_timeout": "1"})
 
 
+@pytest.mark.slow
 def test_a_server_that_forgets_the_deadline_gets_the_form(clocked: Visit) -> None:
     opened(clocked, 20_000)
     run_until_left(clocked, 0)
@@ -223,6 +233,7 @@ def test_without_a_connection_it_shows_that_time_is_up_and_goes_on_later(
     assert [form["_uproot_timeout"] for form in clocked.wire.forms] == ["1"]
 
 
+@pytest.mark.slow
 def test_once_time_is_up_nothing_more_can_be_entered_unless_the_server_gives_time(
     clocked: Visit,
 ) -> None:
@@ -237,6 +248,7 @@ def test_once_time_is_up_nothing_more_can_be_entered_unless_the_server_gives_tim
     assert clocked.page.evaluate("I('uproot-form').inert") is False
 
 
+@pytest.mark.slow
 def test_a_page_that_the_server_has_left_sends_what_was_entered_before_it_goes(
     clocked: Visit,
 ) -> None:
@@ -251,6 +263,7 @@ def test_a_page_that_the_server_has_left_sends_what_was_entered_before_it_goes(
     assert int(form["_uproot_age"]) >= 9_000
 
 
+@pytest.mark.slow
 def test_where_sockets_do_not_get_through_the_form_still_does(clocked: Visit) -> None:
     opened(clocked, 20_000)
     lose_sockets(clocked)
@@ -260,6 +273,7 @@ def test_where_sockets_do_not_get_through_the_form_still_does(clocked: Visit) ->
     assert clocked.wire.forms[0]["_uproot_timeout"] == "1"
 
 
+@pytest.mark.slow
 def test_a_paused_session_posts_nothing_until_it_goes_on(clocked: Visit) -> None:
     wire = clocked.wire
     opened(clocked, 20_000)
@@ -295,6 +309,7 @@ def test_a_clock_stands_still_in_a_pause_and_shows_that_it_does(clocked: Visit) 
 
 @pytest.mark.parametrize("width", [360, pytest.param(768, marks=pytest.mark.slow), 1280])
 @pytest.mark.parametrize("state", ["running", "paused"])
+@pytest.mark.sample(1)
 def test_a_message_never_covers_the_countdown(clocked: Visit, width: int, state: str) -> None:
     opened(clocked, 90_000)
     page = clocked.page
@@ -327,6 +342,7 @@ class Last(ExperimentPage):
 
 
 @pytest.mark.parametrize("away", [8, 300])
+@pytest.mark.sample(1)
 def test_what_was_entered_while_the_connection_was_away_counts_or_is_logged(
     context: BrowserContext, away: int
 ) -> None:

@@ -31,6 +31,7 @@ def news(visit: Visit, here: int, needed: int | None) -> None:
         (4, "Everybody is here."),
     ],
 )
+@pytest.mark.sample(1)
 def test_it_shows_how_many_are_missing(visit: Visit, here: int, words: str) -> None:
     waits(visit, 2, 4)
     awaited = visit.page.locator("#uproot-awaited")
@@ -42,6 +43,7 @@ def test_it_shows_how_many_are_missing(visit: Visit, here: int, words: str) -> N
     visit.sees("document.title", f"({here}/4) Please wait")
 
 
+@pytest.mark.slow
 def test_who_is_needed_may_be_unknown(visit: Visit) -> None:
     waits(visit)
     assert visit.page.title() == "Please wait"
@@ -54,6 +56,7 @@ def test_who_is_needed_may_be_unknown(visit: Visit) -> None:
     visit.sees("I('uproot-places').children.length", 0)
 
 
+@pytest.mark.slow
 def test_many_participants_are_shown_as_text_only(visit: Visit) -> None:
     waits(visit, 10, 200)
     visit.sees("I('uproot-places').children.length", 0)
@@ -61,6 +64,7 @@ def test_many_participants_are_shown_as_text_only(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("data", [None, 3, "x", [], {"here": "<b>", "needed": {}}, {"needed": -1}])
+@pytest.mark.sample(1)
 def test_strange_news_break_nothing(visit: Visit, data: Any) -> None:
     waits(visit, 1, 2)
     visit.wire.push(data, "_uproot_wait")
@@ -69,6 +73,7 @@ def test_strange_news_break_nothing(visit: Visit, data: Any) -> None:
     assert visit.errors == []
 
 
+@pytest.mark.slow
 def test_a_screen_reader_hears_the_newest_news_and_not_all_of_it(visit: Visit) -> None:
     visit.page.clock.install(time=0)
     waits(visit, 1, 20)
@@ -86,6 +91,7 @@ def test_a_screen_reader_hears_the_newest_news_and_not_all_of_it(visit: Visit) -
     visit.sees("heard", ["Please wait for 9 more participants."])
 
 
+@pytest.mark.slow
 def test_something_moves_gently_unless_the_device_asks_for_calm(visit: Visit) -> None:
     moving = "document.getAnimations().filter(a => a.playState === 'running').length"
     waits(visit, 1, 2)
@@ -106,12 +112,14 @@ def test_a_participant_in_another_tab_sees_by_the_title_that_it_goes_on(visit: V
     visit.sees("document.title", "Your decision")
 
 
+@pytest.mark.slow
 def test_a_participant_on_the_page_sees_the_plain_title(visit: Visit) -> None:
     waits(visit, 1, 2)
     visit.open("{% block title %}Your decision{% endblock %}{% block main %}{% endblock %}")
     assert visit.page.title() == "Your decision"
 
 
+@pytest.mark.slow
 def test_an_authors_words_replace_ours(visit: Visit) -> None:
     template = f"{WAIT}{{% block prose %}}<p>We pair you up.</p>{{% endblock %}}"
     visit.open(template, wait=True)
@@ -211,6 +219,7 @@ def reported(visit: Visit) -> list[Any]:
     return [frame["data"] for frame in frames if frame["what"] == "wait"]
 
 
+@pytest.mark.slow
 def test_a_touch_is_reported_a_few_times_in_the_time_after_which_one_is_asked(
     visit: Visit,
 ) -> None:
@@ -229,6 +238,7 @@ def test_a_touch_is_reported_a_few_times_in_the_time_after_which_one_is_asked(
     assert 9 <= ago[2] <= 13
 
 
+@pytest.mark.slow
 def test_a_pointer_that_rests_while_the_page_changes_touches_nothing(visit: Visit) -> None:
     rest = "window.dispatchEvent(new PointerEvent('pointermove', {screenX: 7, screenY: %d}))"
     lobby(visit)
@@ -240,6 +250,7 @@ def test_a_pointer_that_rests_while_the_page_changes_touches_nothing(visit: Visi
     visit.wire.wait_for(lambda: len(reported(visit)) == 1)
 
 
+@pytest.mark.slow
 def test_a_page_that_asks_nobody_reports_no_touches(visit: Visit) -> None:
     lobby(visit, idle_after=None)
     visit.page.mouse.move(10, 10, steps=2)
@@ -250,6 +261,7 @@ def test_a_page_that_asks_nobody_reports_no_touches(visit: Visit) -> None:
     visit.wire.wait_for(lambda: len(reported(visit)) == 1)
 
 
+@pytest.mark.slow
 def test_a_hidden_tab_is_not_touched_until_somebody_comes_back(visit: Visit) -> None:
     lobby(visit, HIDE)
     visit.page.evaluate("hide(true)")
@@ -294,6 +306,7 @@ def test_the_question_counts_down_and_stays_when_nobody_answers(visit: Visit) ->
     visit.wire.wait_for(lambda: {"what": "here"} in reported(visit))
 
 
+@pytest.mark.slow
 def test_an_answer_without_a_connection_is_sent_when_it_is_back(visit: Visit) -> None:
     lobby(visit, idle="away")
     visit.page.get_by_role("alertdialog").wait_for()
@@ -302,6 +315,7 @@ def test_an_answer_without_a_connection_is_sent_when_it_is_back(visit: Visit) ->
     visit.wire.wait_for(lambda: {"what": "here"} in reported(visit))
 
 
+@pytest.mark.slow
 def test_who_answered_in_another_tab_is_not_asked_here(visit: Visit) -> None:
     lobby(visit, idle="asked")
     visit.page.get_by_role("alertdialog").wait_for()
@@ -311,6 +325,7 @@ def test_who_answered_in_another_tab_is_not_asked_here(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("data", [None, 3, "x", [], {"idle": 7, "idle_answer": "soon"}])
+@pytest.mark.sample(1)
 def test_strange_questions_break_nothing(visit: Visit, data: Any) -> None:
     lobby(visit)
     visit.wire.push(data, "_uproot_idle")
@@ -381,6 +396,7 @@ def says(visit: Visit, words: str) -> None:
     visit.sees("I('uproot-leaving').textContent", words)
 
 
+@pytest.mark.slow
 def test_who_leaves_without_a_connection_reads_so_at_once_and_leaves_when_it_is_back(
     visit: Visit,
 ) -> None:
@@ -395,6 +411,7 @@ def test_who_leaves_without_a_connection_reads_so_at_once_and_leaves_when_it_is_
     says(visit, "")
 
 
+@pytest.mark.slow
 def test_on_a_phone_the_notice_is_within_the_window(phone: Visit) -> None:
     lobby(phone, leave_in=0, here=0, needed=2)
     offline(phone)
@@ -404,6 +421,7 @@ def test_on_a_phone_the_notice_is_within_the_window(phone: Visit) -> None:
     assert phone.page.evaluate("scrollY") > 0
 
 
+@pytest.mark.slow
 def test_who_changes_their_mind_without_a_connection_stays(visit: Visit) -> None:
     lobby(visit, leave_in=0)
     offline(visit)
@@ -417,6 +435,7 @@ def test_who_changes_their_mind_without_a_connection_stays(visit: Visit) -> None
     visit.wire.wait_for(lambda: [one["what"] for one in reported(visit)] == ["touched"])
 
 
+@pytest.mark.slow
 def test_a_press_that_a_dead_connection_has_swallowed_is_sent_by_the_next_one(
     visit: Visit,
 ) -> None:
@@ -428,6 +447,7 @@ def test_a_press_that_a_dead_connection_has_swallowed_is_sent_by_the_next_one(
     visit.wire.wait_for(lambda: reported(visit).count(LEFT) >= 2)
 
 
+@pytest.mark.slow
 def test_a_press_is_still_there_after_a_reload_and_belongs_to_its_visit_alone(visit: Visit) -> None:
     lobby(visit, leave_in=0)
     visit.page.evaluate("uproot.inner.link.rest()")
@@ -445,6 +465,7 @@ def test_a_press_is_still_there_after_a_reload_and_belongs_to_its_visit_alone(vi
     visit.wire.wait_for(lambda: [one["what"] for one in reported(visit)] == ["touched"])
 
 
+@pytest.mark.slow
 def test_a_press_in_a_pause_counts_when_the_study_continues(visit: Visit) -> None:
     lobby(visit, leave_in=0)
     visit.wire.send({"op": "status", "state": "paused"})
@@ -457,6 +478,7 @@ def test_a_press_in_a_pause_counts_when_the_study_continues(visit: Visit) -> Non
     says(visit, "")
 
 
+@pytest.mark.slow
 def test_a_press_that_came_too_early_for_the_server_counts_when_it_is_time(visit: Visit) -> None:
     visit.page.clock.install(time=0)
     lobby(visit, leave_in=0)
@@ -469,6 +491,7 @@ def test_a_press_that_came_too_early_for_the_server_counts_when_it_is_time(visit
     visit.wire.wait_for(lambda: reported(visit).count(LEFT) == 2)
 
 
+@pytest.mark.slow
 def test_a_page_without_a_way_out_offers_none(visit: Visit) -> None:
     lobby(visit)
     assert visit.page.locator("#uproot-leave").is_hidden()
@@ -486,6 +509,7 @@ def goes_on(visit: Visit) -> None:
     visit.wire.send({"op": "action", "action": "reload", "entered": 2})
 
 
+@pytest.mark.slow
 def test_a_press_lets_the_page_sound_and_asks_for_permission_to_notify(visit: Visit) -> None:
     lobby(visit, AUDIO % "false", NOTIFICATIONS % "default")
     button = visit.page.get_by_role("button", name="Alert me when it continues")
@@ -498,6 +522,7 @@ def test_a_press_lets_the_page_sound_and_asks_for_permission_to_notify(visit: Vi
     assert visit.page.evaluate("asked") == 1
 
 
+@pytest.mark.slow
 def test_where_the_browser_lets_pages_sound_it_is_on_without_a_press(visit: Visit) -> None:
     lobby(visit, AUDIO % "true", NOTIFICATIONS % "default")
     visit.sees("I('uproot-alert').ariaPressed", "true")
@@ -523,6 +548,7 @@ def test_a_hidden_tab_sounds_before_it_goes_on_and_notifies_afterwards(visit: Vi
     visit.sees("[document.title, notes.length]", ["Your decision", 2])
 
 
+@pytest.mark.slow
 def test_a_tab_that_somebody_looks_at_goes_on_without_a_sound(visit: Visit) -> None:
     remember = "window.heardBefore = sessionStorage.getItem('heard');"
     lobby(visit, remember, AUDIO % "true", NOTIFICATIONS % "granted")
@@ -534,6 +560,7 @@ def test_a_tab_that_somebody_looks_at_goes_on_without_a_sound(visit: Visit) -> N
     visit.sees("[document.title, heardBefore, notes]", ["Your decision", "", []])
 
 
+@pytest.mark.slow
 def test_who_is_asked_in_a_hidden_tab_is_called_back(visit: Visit) -> None:
     lobby(visit, HIDE, AUDIO % "true")
     visit.page.evaluate("hide(true)")
@@ -543,6 +570,7 @@ def test_who_is_asked_in_a_hidden_tab_is_called_back(visit: Visit) -> None:
     visit.sees("document.title", "(1/2) Please wait")
 
 
+@pytest.mark.slow
 def test_a_browser_without_sound_or_notifications_waits_all_the_same(visit: Visit) -> None:
     nothing = (
         "delete window.AudioContext; delete window.webkitAudioContext; delete window.Notification;"
@@ -558,6 +586,7 @@ def test_a_browser_without_sound_or_notifications_waits_all_the_same(visit: Visi
 # ---- on a phone ----
 
 
+@pytest.mark.slow
 def test_a_phones_screen_stays_awake_while_somebody_waits(phone: Visit) -> None:
     visit = phone
     states = "locks.map((lock) => lock.released)"
@@ -573,6 +602,7 @@ def test_a_phones_screen_stays_awake_while_somebody_waits(phone: Visit) -> None:
     visit.sees(states, [True, True, False])
 
 
+@pytest.mark.slow
 def test_a_computers_screen_is_left_alone(visit: Visit) -> None:
     lobby(visit, WAKE_LOCK)
     visit.page.mouse.move(5, 5, steps=2)

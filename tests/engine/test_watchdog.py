@@ -426,6 +426,7 @@ def kernel(folder: Path) -> Iterator[tuple[Any, list[str]]]:
         pytest.param("again_later", "done", marks=pytest.mark.slow),
     ],
 )  # fmt: skip
+@pytest.mark.sample(1)
 async def test_a_call_that_ran_when_the_kernel_died_is_not_run_again(
     method: str, outcome: str, tmp_path: Path
 ) -> None:

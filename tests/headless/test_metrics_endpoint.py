@@ -51,6 +51,7 @@ def run(tmp_path: Path) -> Iterator[Headless]:
     started.close()
 
 
+@pytest.mark.slow
 def test_a_run_shows_its_sessions_and_its_commits(run: Headless) -> None:
     text = run.says("the notebook says hello")
     metrics = re.findall(rf"{NOTE}(\S+)", text)[0]

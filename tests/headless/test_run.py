@@ -202,6 +202,7 @@ def test_a_killed_kernel_is_followed_by_another(headless: Any, tmp_path: Path) -
         ),
     ],
 )
+@pytest.mark.slow
 def test_what_fails_ends_it_with_one(headless: Any, cells: tuple[str, ...], words: str) -> None:
     run = headless(*cells)
     assert run.ends(60.0) == 1
@@ -216,6 +217,7 @@ def test_a_cells_traceback_is_shown(headless: Any) -> None:
     assert "\x1b" not in run.text
 
 
+@pytest.mark.slow
 def test_what_cannot_even_begin_ends_with_two(headless: Any, tmp_path: Path) -> None:
     missing = Headless(tmp_path / "nowhere.ipynb")
     assert missing.ends() == 2
@@ -280,6 +282,7 @@ def test_what_a_cell_has_closed_is_served_no_more(headless: Any, tmp_path: Path)
         ),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_it_does_not_say_that_it_keeps_what_it_does_not(
     headless: Any, cells: list[str], shown: str, words: str
 ) -> None:

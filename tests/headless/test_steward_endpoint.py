@@ -65,6 +65,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Headless]:
     started.close()
 
 
+@pytest.mark.slow
 async def test_a_session_without_a_notebook_is_watched_and_steered(run: Headless) -> None:
     """By both roles, through the death of its kernel; and the tokens go no further."""
     await asyncio.to_thread(run.says, "the notebook says hello")

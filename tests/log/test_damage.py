@@ -118,6 +118,7 @@ def test_a_damaged_snapshot_is_passed_over(db: LogPlace) -> None:
         ("DELETE FROM sessions", "unknown session"),
     ],
 )
+@pytest.mark.sample(6)
 def test_checking_names_what_is_not_what_was_written(
     db: LogPlace, harm: str, fault: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -132,6 +133,7 @@ def zero_byte(db: LogPlace) -> str:
 
 
 @pytest.mark.parametrize("column", ["time", *TEXTS, "checksum"])
+@pytest.mark.sample(6)
 def test_whichever_column_of_an_event_is_changed_no_reading_takes_it(
     db: LogPlace, column: str
 ) -> None:

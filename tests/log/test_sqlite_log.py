@@ -319,6 +319,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("cut", [1, 100, 4000, 4200, 30_000])
+@pytest.mark.sample(2)
 def test_a_torn_journal_keeps_every_commit_before_the_tear(
     path: Path, torn: tuple[Path, list[int]], cut: int
 ) -> None:
@@ -333,6 +334,7 @@ def test_a_torn_journal_keeps_every_commit_before_the_tear(
 
 
 @pytest.mark.parametrize("back", [1, 3000, 9000, 40_000])
+@pytest.mark.sample(2)
 def test_a_garbled_journal_keeps_every_commit_before_the_damage(
     path: Path, torn: tuple[Path, list[int]], back: int
 ) -> None:

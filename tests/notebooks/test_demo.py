@@ -69,6 +69,7 @@ def test_a_demo_in_which_nobody_trades_fails(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_an_interrupted_demo_leaves_no_process_behind(
     tmp_path: Path, number: signal.Signals
 ) -> None:

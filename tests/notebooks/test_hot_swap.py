@@ -51,6 +51,7 @@ def test_a_method_that_a_cell_adds_can_be_called(
     assert people[0].call("count_trades") == 7
 
 
+@pytest.mark.slow
 def test_a_redefined_template_is_shown_at_once_to_those_who_are_on_the_page(
     auction: OpenNotebook, people: list[Participant]
 ) -> None:

@@ -93,6 +93,7 @@ def test_an_offer_that_crosses_the_book_trades_at_the_standing_price(
     assert buyer.call("post_offer", 70)["profit"] == 45
 
 
+@pytest.mark.slow
 def test_a_window_that_opens_late_shows_the_market_as_it_is(
     auction: OpenNotebook, person: Person, people: list[Participant]
 ) -> None:
@@ -120,6 +121,7 @@ def test_a_window_that_opens_late_shows_the_market_as_it_is(
         ),
     ],
 )
+@pytest.mark.slow
 def test_a_bad_price_is_refused_and_changes_nothing(
     auction: OpenNotebook, person: Person, price: str, reason: str
 ) -> None:

@@ -370,6 +370,7 @@ def expected_amounts(study: Study, how: dict[str, str]) -> dict[str, Decimal | N
     return amounts
 
 
+@pytest.mark.slow
 def test_a_study_from_the_first_link_to_the_payment_file(
     study: Study, contexts: Callable[[], BrowserContext]
 ) -> None:

@@ -239,6 +239,7 @@ async def test_a_player_does_not_wait_behind_strangers(limited: Limited) -> None
 
 
 @pytest.mark.long
+@pytest.mark.sample(1)
 async def test_two_hundred_behind_one_address_get_in(world: World) -> None:
     """A lecture hall opens a join link at once, and is back at once after a restart."""
     world.server.expected.extend()

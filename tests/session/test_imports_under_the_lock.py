@@ -48,6 +48,7 @@ else:
         "run.session.table",
     ],
 )
+@pytest.mark.sample(2)
 def test_pandas_is_imported_before_the_lock_is_taken(tmp_path: Path, look: str) -> None:
     """At the first look at a table, and where a stored one is first read after a restart."""
     action = "try: run.market()\n    except UprootError: pass" if look == "run.market()" else look

@@ -186,6 +186,7 @@ ACTS: dict[str, tuple[Callable[[Run], Any], str]] = {
 
 @pytest.mark.long
 @pytest.mark.parametrize("what", ACTS)
+@pytest.mark.sample(4)
 def test_an_interrupt_at_any_instruction_leaves_nothing_half_done(run: Run, what: str) -> None:
     """The lock is free, numbers have no gap, and the log has the state."""
     act, unit = ACTS[what]

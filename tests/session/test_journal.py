@@ -412,6 +412,7 @@ def test_a_snapshot_holds_only_what_is_committed(world: World) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.sample(1)
 async def test_resuming_from_a_snapshot_equals_replaying_all(place: LogPlace) -> None:
     """Snapshots only shorten the replay."""
     for number in range(3):
@@ -528,6 +529,7 @@ threading.Event().wait()
 """
 
 
+@pytest.mark.sample(1)
 async def test_killing_the_process_loses_nothing_that_was_acknowledged(place: LogPlace) -> None:
     """SIGKILL amid trading: each answered call is in the log once, and each unanswered at most."""
     process = subprocess.Popen(

@@ -91,6 +91,7 @@ def drawing_elsewhere(place: LogPlace) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("killed_after", [3, pytest.param(17, marks=pytest.mark.slow)])
+@pytest.mark.sample(1)
 def test_two_kernels_that_are_killed_deal_each_place_once(
     place: LogPlace, killed_after: int
 ) -> None:

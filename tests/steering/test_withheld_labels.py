@@ -153,6 +153,7 @@ def texts(node: Any) -> Iterator[str]:
 
 
 @pytest.mark.long
+@pytest.mark.sample(1)
 async def test_with_nothing_that_a_viewer_gets_one_is_let_in(lab: Run) -> None:
     shown = await all_that_a_viewer_gets(lab)
     for label in sorted(candidates(shown)):

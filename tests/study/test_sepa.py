@@ -20,7 +20,7 @@ from tests.examples import examples
 from tests.study.test_payment_files import line
 from tests.study.test_payments import finished, paying
 from uproot_nb import IBANField, Page, Payment, StringField, UprootError, append_to_csv
-from uproot_nb.study.accounts import BankAccount, account_of, read_accounts, sepa_text
+from uproot_nb.study.bank_accounts import BankAccount, account_of, read_accounts, sepa_text
 from uproot_nb.study.payment_line import PaymentLine
 from uproot_nb.study.sepa import sepa_file
 from uproot_nb.testing import served

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any, Literal, NamedTuple
 
-from uproot_nb.experiment.participation.arms import Arm, fewest
+from uproot_nb.experiment.participation.treatment_arms import Arm, fewest
 from uproot_nb.log.dealt_fields import COUNTED
 from uproot_nb.log.events import CHANGES, Event
 from uproot_nb.log.log import EventLog

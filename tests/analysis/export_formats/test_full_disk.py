@@ -40,6 +40,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 @pytest.mark.long
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("count", [0, 700, 3_000])
+@pytest.mark.sample(6)
 def test_a_disk_that_fills_up_leaves_the_earlier_export_and_nothing_else(
     tmp_path: Path, format: str, count: int
 ) -> None:

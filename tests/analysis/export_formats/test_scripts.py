@@ -107,6 +107,7 @@ stopifnot(
 @WITH_R
 @pytest.mark.long
 @pytest.mark.parametrize("format", PACKAGES)
+@pytest.mark.sample(2)
 def test_r_loads_other_formats_by_a_package(live: Live, tmp_path: Path, format: str) -> None:
     package = PACKAGES[format]
     (tmp_path / "there.R").write_text(f"quit(status = !requireNamespace('{package}'))")
@@ -120,6 +121,7 @@ def test_r_loads_other_formats_by_a_package(live: Live, tmp_path: Path, format: 
 @WITH_R
 @pytest.mark.long
 @pytest.mark.parametrize("format", PACKAGES)
+@pytest.mark.sample(2)
 def test_r_names_the_package_that_it_lacks(live: Live, tmp_path: Path, format: str) -> None:
     script = exported(live, tmp_path, format) / "read.R"
     text, package = script.read_text("utf-8"), PACKAGES[format]
@@ -201,6 +203,7 @@ def test_a_harmless_text_is_no_formula_and_is_restored(text: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("format", [*FORMATS, "excel"])
+@pytest.mark.sample(2)
 def test_frictionless_finds_nothing_wrong(live: Live, tmp_path: Path, format: str) -> None:
     options: Any = {"excel": True} if format == "excel" else {}
     folder = exported(live, tmp_path, "csv" if options else format, **options)

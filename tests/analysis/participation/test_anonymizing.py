@@ -123,6 +123,7 @@ def contents(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 @pytest.mark.long
 @pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.sample(2)
 def test_no_format_has_a_name_a_label_a_date_or_a_word(
     db: Path, tmp_path: Path, format: str
 ) -> None:

@@ -41,6 +41,7 @@ def _said(process: subprocess.Popen[str]) -> str:
 
 @pytest.mark.long
 @pytest.mark.parametrize("limit", [0, 32_768, 40_000, 60_000, 90_112, 98_304])
+@pytest.mark.sample(2)
 def test_on_a_full_disk_a_sentence_says_so_and_the_next_try_finishes(
     tmp_path: Path, limit: int
 ) -> None:
@@ -71,6 +72,7 @@ def test_on_a_full_disk_a_sentence_says_so_and_the_next_try_finishes(
         ),
     ],
 )
+@pytest.mark.sample(1)
 def test_of_two_processes_at_once_each_erases_or_says_what_to_do(
     place: LogPlace, whom: tuple[str, str, str, str]
 ) -> None:

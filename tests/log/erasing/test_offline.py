@@ -169,6 +169,7 @@ offline.erase_from_file(path, "market", "ann12")
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 @pytest.mark.parametrize("step", ["append", "replace_events", "wipe", "forget_erasure"])
+@pytest.mark.sample(3)
 def test_killed_at_any_step_it_is_finished_or_not_begun_when_the_session_is_opened(
     db: LogPlace, step: str
 ) -> None:

@@ -99,6 +99,7 @@ def check_whole(address: str, last: int) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 9])
+@pytest.mark.sample(2)
 def test_a_killed_writer_loses_nothing_it_acknowledged(address: str, count: int) -> None:
     with writing(address) as process:
         last = acknowledged(process, count)
@@ -116,6 +117,7 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(address: str, count: int)
 @pytest.mark.parametrize(
     "end", ["kill", *(pytest.param(how, marks=pytest.mark.slow) for how in ("immediate", "fast"))]
 )
+@pytest.mark.slow
 def test_a_server_that_ends_during_commits_loses_and_doubles_nothing(
     cluster: PostgresCluster, address: str, end: str
 ) -> None:
@@ -168,6 +170,7 @@ def append_once(log: PostgresLog, batch: list[Event]) -> bool:
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 3)), min_size=1, max_size=6))
+@pytest.mark.slow
 def test_batches_grow_while_a_connection_is_ended_again_and_again(
     cluster: PostgresCluster, steps: list[tuple[int, int]]
 ) -> None:

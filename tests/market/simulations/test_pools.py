@@ -152,6 +152,7 @@ def test_workers_do_not_outlive_a_killed_script(tmp_path: Path) -> None:
     assert alive == []
 
 
+@pytest.mark.slow
 def test_designs_of_the_tests_are_simulated_as_elsewhere() -> None:
     found = simulate_markets(DESIGNS, [9], progress=False)
     assert found["efficiency"].iloc[0] == pytest.approx(

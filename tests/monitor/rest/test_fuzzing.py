@@ -96,6 +96,7 @@ def aim(case: Case, name: str, mode: GenerationMode) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("role", ["steward", "viewer"])
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
+@pytest.mark.sample(20)
 def test_each_address_answers_as_it_is_described(
     there: Elsewhere, path: str, method: str, role: Role
 ) -> None:
@@ -104,6 +105,7 @@ def test_each_address_answers_as_it_is_described(
 
 @pytest.mark.long
 @pytest.mark.parametrize(("path", "method"), TAKING)
+@pytest.mark.sample(8)
 def test_no_malformed_request_is_answered_by_anything_but_a_sentence(
     there: Elsewhere, path: str, method: str
 ) -> None:
