@@ -60,7 +60,10 @@ class EquilibriumStrategy(_OfInstitution):
 
 
 class ZeroIntelligence(_OfInstitution):
-    """Decides at random without risking a loss (after Gode and Sunder 1993)."""
+    """Decides at random without risking a loss (after Gode and Sunder 1993).
+
+    In Cournot and in prediction markets, where any trade may bring one, see the institution.
+    """
 
     def decide(self, seen: Seen, chance: Random) -> Move | None:
         """Return a random decision."""
