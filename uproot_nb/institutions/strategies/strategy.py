@@ -51,7 +51,8 @@ class EquilibriumStrategy(_OfInstitution):
     EquilibriumStrategy(Auction.institution)
 
     Raises:
-        BadMarket: no formula is known when it has to decide.
+        BadMarket: no formula is known when it has to decide, or an author gave costs that it does
+            not know.
     """
 
     def decide(self, seen: Seen, chance: Random) -> Move | None:
