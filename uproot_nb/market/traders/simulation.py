@@ -71,7 +71,9 @@ def simulate_market(
     lapses. With "steps" it is a bid-ask step and a buy-sell step: all quote at the same time, the
     best become the current bid and ask (ties are drawn), then their holders may accept each other's
     (where one is missing, everybody on that side may accept). If both accept, or their quotes cross
-    at once, a draw says at whose price.
+    at once, a draw says at whose price. Everybody hears all quotes that are better than the current
+    ones and that the rules take. Who accepts a quote sends its price; where `rules.trade_price`
+    asks for the taker's, its own.
 
     Args:
         traders: by name; each is there for all periods, and may learn from one to the next.
