@@ -121,7 +121,7 @@ def simulate_periods(
             induced += plan.values.rows([plan.number])
     for plan in plans:
         if not plan.is_practice:
-            induced += constraint_rows(plan.rules, [plan.number])
+            induced += constraint_rows(plan.rules, [plan.number], plan.values)
     return SimulatedMarket(noted, induced)
 
 
