@@ -105,9 +105,7 @@ class World:
         """Whether the run is ending, so that cancellations are no errors."""
         self.offers_help = False
         """Whether every page has the button by which participants raise their hands."""
-        self.robots = Counter[str]()
-        """How many bots of this run play for a player now, by name; the end of one may be noted
-        after the next has begun."""
+        self.robots = Counter[str]()  # how many bots play for a player: an end may be noted late
         self.simulated = False
         """Whether pages fill themselves in."""
         self.has_payoffs = True

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.analysis.results import MarketTables
-from uproot_nb.market.analysis.values import InducedValues
-from uproot_nb.market.analysis.worth import highest_value
+from uproot_nb.market.analysis.values import InducedValues, highest_value
 from uproot_nb.market.designs import classics, csv_form, page_order
 from uproot_nb.market.designs.asset import ASSET_RULES, Asset, Endowments
 from uproot_nb.market.designs.schedules import (

@@ -27,8 +27,7 @@ from uproot_nb.market.pages.market_pushes import (
     push_to_traders,
 )
 from uproot_nb.market.pages.page_functions import page_function
-from uproot_nb.market.pages.robot_range import plays_for, range_of
-from uproot_nb.market.pages.trader_data import trader_data
+from uproot_nb.market.pages.trader_data import robots_highest, trader_data
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import World, world_of
 
@@ -236,9 +235,8 @@ class MarketPage(Page):
         It follows from the values of all traders, so it is told to nobody for whom no bot plays.
         """
         found = _market(page, player, market)
-        return {
-            "market": found.name, "highest": plain(range_of(found)) if plays_for(player) else None,
-        }  # fmt: skip
+        is_told = world_of(player).robots[player.name] > 0
+        return {"market": found.name, "highest": plain(robots_highest(found)) if is_told else None}
 
     @live
     def send_order(

@@ -17,7 +17,6 @@ from uproot_nb.market.analysis.order_events import (
 from uproot_nb.market.analysis.results import MarketTables
 from uproot_nb.market.analysis.units import constraint_rows
 from uproot_nb.market.analysis.values import induced_value_table
-from uproot_nb.market.analysis.worth import most_paid
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.orderbook.commands import due_commands, execute
@@ -107,8 +106,8 @@ def simulate_asset_market(
 
 
 def _most(held: Holdings, value: Price) -> Price:
-    """Return what a unit can cost at most."""
-    return most_paid(value, [cash for cash, _ in held.values()])
+    """Return what a unit can cost at most: nobody pays more than the richest has."""
+    return max([value, *(cash for cash, _ in held.values())])
 
 
 class _AssetPeriod:

@@ -7,8 +7,7 @@ from random import Random
 
 from uproot_nb.errors import OrderRefused
 from uproot_nb.market.analysis.period_events import PeriodEvents
-from uproot_nb.market.analysis.values import InducedValues
-from uproot_nb.market.analysis.worth import highest_worth
+from uproot_nb.market.analysis.values import InducedValues, highest_worth
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.orderbook.charges import UnitCharges
@@ -48,7 +47,9 @@ class SimulatedPeriod:
             self.limits, self.highest = before.limits, before.highest
         else:
             self.limits = {name: _limits(values, name, self.book.charges) for name in traders}
-            self.highest = highest_price(rules, highest_worth(values, self.book.charges))
+            charges = self.book.charges
+            worth = highest_worth(values, None if charges is None else charges.limit)
+            self.highest = highest_price(rules, worth)
         limits, highest = self.limits, self.highest
         facts = PeriodFacts(rules.tick, highest, rules.lowest, period, periods, rules.improvement)
         self.seats = {
