@@ -288,7 +288,9 @@ STARRED = [
 
 
 def test_a_star_gives_every_name() -> None:
-    assert set(STARRED) - set(uproot_nb.__all__) == {"Random"}  # imported by name alone
+    by_name_alone = {"Random", "uuid"}
+    assert set(STARRED) - set(uproot_nb.__all__) == by_name_alone
+    assert all(hasattr(uproot_nb, name) for name in by_name_alone)
     assert [name for name in STARRED if not hasattr(uproot_nb, name)] == []
 
 
@@ -297,11 +299,13 @@ def test_the_star_leaves_the_underscore_alone() -> None:
 
 
 def test_the_star_hides_no_name_of_the_standard_library() -> None:
-    """Neither `random.Random`, nor a module; `uuid` alone is a function here, as apps know it."""
+    """Neither `random.Random`, nor a module; loaded apps have both names as they know them."""
     names: dict[str, Any] = {}
-    exec("from random import Random\nfrom uproot_nb import *", names)
+    exec("import uuid\nfrom random import Random\nfrom uproot_nb import *", names)
     assert names["Random"] is random.Random
-    assert set(uproot_nb.__all__) & {*vars(random), *sys.stdlib_module_names} == {"uuid"}
+    assert names["uuid"].uuid4().version == 4
+    assert set(uproot_nb.__all__) & {*vars(random), *sys.stdlib_module_names} == set()
+    assert uproot_nb.uuid().version == 4
     assert uproot_nb.Random is uproot_nb.RandomOrder
 
 

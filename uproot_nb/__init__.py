@@ -77,7 +77,10 @@ from uproot_nb.experiment.pages import (
 from uproot_nb.experiment.participation.consent import Consent
 from uproot_nb.experiment.participation.requirements import Requires
 from uproot_nb.experiment.query import F
-from uproot_nb.experiment.randomness import rng, uuid
+from uproot_nb.experiment.randomness import rng
+from uproot_nb.experiment.randomness import (
+    uuid as uuid,  # not by the star import, which would hide the module
+)
 from uproot_nb.experiment.recruiters import Cint, MTurk, Prolific, Sona
 from uproot_nb.experiment.shell import find_shell
 from uproot_nb.flow.dropouts import mark_dropout, watch_for_dropout
@@ -241,7 +244,6 @@ __all__ = [
     "spawn",
     "strangers",
     "to",
-    "uuid",
     "watch_for_dropout",
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from tests.interop.notebooks import Notebook, notebook_in
 from tests.interop.projects import write_files
 from uproot_nb import Run, serve
+from uproot_nb import uuid as our_uuid
 from uproot_nb.errors import BadApp, BadPage, NotExportable, UprootError
 from uproot_nb.interop.apps import load_app
 from uproot_nb.interop.exporting import MARK, export_app
@@ -268,6 +270,21 @@ def test_random_is_random_order(tmp_path: Path) -> None:
         tmp_path, "from uproot_nb import Random", HELLO, "page_order = [Random(Hello, Hello)]"
     )
     assert "page_order = [RandomOrder(Hello, Hello)]" in code
+
+
+def test_uuid_by_name_is_the_frameworks_and_the_module_stays_the_module(tmp_path: Path) -> None:
+    code = exported(
+        tmp_path, "from uproot_nb import uuid", HELLO, ORDER,
+        "def new_session(session):\n    session.code = str(uuid())",
+    )  # fmt: skip
+    assert "import uuid" not in code
+    assert load_app(tmp_path / "project" / "game").namespace["uuid"] is our_uuid
+    (tmp_path / "module").mkdir()
+    code = exported(
+        tmp_path / "module", "import uuid", HELLO, ORDER,
+        "def new_session(session):\n    session.code = str(uuid.uuid4())",
+    )  # fmt: skip
+    assert load_app(tmp_path / "module" / "project" / "game").namespace["uuid"] is uuid
 
 
 @pytest.mark.long

@@ -31,6 +31,7 @@ from uproot_nb.market import (
     Tax,
 )
 from uproot_nb.market.orderbook.orders import Side
+from uproot_nb.market.orderbook.rules import NO_LIMIT
 from uproot_nb.market.policy import PolicyTrader
 from uproot_nb.market.traders import (
     AA,
@@ -171,6 +172,8 @@ async def seated(run: Any, traders: Mapping[str, Noting]) -> dict[str, _Play]:
         tab: Any = Tab(await Browser.open(run, place))
         seed = await tab.call("seed_markets")
         plays[name] = _Play(tab, traders[name], seed["markets"][0], 1e-9, None, None)
+        run._runtime.interventions.note_bot(run.players[place], "robot", True)
+        await plays[name].learn_range()
     return plays
 
 
@@ -211,6 +214,15 @@ TAXED = Rules(
     seller_tax=Tax(rate=Decimal("0.1")),
     fees=Fees(maker=1, taker=2),
 )
+SUBSIDIZED = Rules(buyer_tax=Tax(-30, Decimal("-0.2")), seller_tax=Tax(4), fees=Fees(taker=2))
+NO_RANGE = [
+    *((kind, Rules()) for kind in ("ZIU", "ZIC", "GD", "GDX", "AA", "Sniper")),
+    ("ZIC", Rules(improvement=True, floor=45)),
+    ("GD", Rules(lapse="trade", improvement=True)),
+    ("ZIU", SUBSIDIZED),
+    ("Sniper", SUBSIDIZED),
+]
+"""Rules without a highest price: it is what a unit is worth at most."""
 OTHER_RULES = [
     ("ZIC", Rules(lapse="trade", trade_price="middle", max_price=200)),
     ("ZIP", Rules(lapse="shout", trade_price="taker", max_price=200)),
@@ -239,7 +251,7 @@ def trading_by(rules: Rules) -> type[MarketPage]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("kind", "rules"), [*EVERY_RULE, *OTHER_RULES])
+@pytest.mark.parametrize(("kind", "rules"), [*EVERY_RULE, *NO_RANGE, *OTHER_RULES])
 async def test_a_double_auction_is_the_same_to_a_trader(
     kind: str, rules: Rules, turns: list[str]
 ) -> None:
@@ -290,9 +302,14 @@ async def test_orders_leave_and_halts_end_alike_for_a_trader(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", MAKERS)
-async def test_an_asset_market_is_the_same_to_a_trader(kind: str, turns: list[str]) -> None:
-    rules_of_it = Rules(max_price=200, budget=True, short_sales=False, self_trade="cancel_oldest")
+@pytest.mark.parametrize(
+    ("kind", "most"),
+    [*((kind, 200) for kind in MAKERS), *((kind, NO_LIMIT) for kind in ("ZIU", "GD", "Sniper"))],
+)
+async def test_an_asset_market_is_the_same_to_a_trader(
+    kind: str, most: int, turns: list[str]
+) -> None:
+    rules_of_it = Rules(max_price=most, budget=True, short_sales=False, self_trade="cancel_oldest")
     held: Any = [(225, 3), (585, 2), (945, 1)]
 
     class Stocks(AssetMarketPage):
@@ -327,6 +344,8 @@ async def test_an_asset_market_is_the_same_to_a_trader(kind: str, turns: list[st
             (kind, Rules(max_price=200, call=True))
             for kind in ("ZIC", "ZIP", "GDX", "AA", "RothErev")
         ),
+        *((kind, Rules(call=True)) for kind in ("ZIC", "AA")),
+        ("ZIU", replace(SUBSIDIZED, call=True)),
         ("ZIP", replace(TAXED, call=True, rationing="pro rata", floor=30)),
     ],
 )

@@ -70,10 +70,11 @@ class MovedMeanwhile:
     ("page", "methods"),
     [
         (Auction, ["seed_markets"]),
-        (Auction, ["seed_markets", "send_order"]),
+        (Auction, ["seed_markets", "robots_range"]),
+        (Auction, ["seed_markets", "robots_range", "send_order"]),
         (Call, ["seed_markets"]),
-        (Call, ["seed_markets", "send_order"]),
-        (Call, ["seed_markets", "send_order", "set_ready"]),
+        (Call, ["seed_markets", "robots_range", "send_order"]),
+        (Call, ["seed_markets", "robots_range", "send_order", "set_ready"]),
     ],
 )
 async def test_a_bot_sees_that_its_page_was_left_after_each_answer(
@@ -82,6 +83,8 @@ async def test_a_bot_sees_that_its_page_was_left_after_each_answer(
     with serving(page, Over, players=2) as run:
         buyer, _ = await Browser.open(run, 0), await Browser.open(run, 1)
         answers = {"seed_markets": await buyer.call("seed_markets")}
+        if len(methods) > 1:
+            answers["robots_range"] = await buyer.call("robots_range", "market")
         if "send_order" in methods:
             answers["send_order"] = await buyer.call("send_order", "market", "buy", 5)
         if "set_ready" in methods:
@@ -131,6 +134,8 @@ async def test_bots_that_are_given_the_same_trader_share_nothing_that_it_learns(
         async def call(self, method: str, *args: Any) -> Any:
             if method == "seed_markets":
                 return answer
+            if method == "robots_range":
+                return {"market": "market", "highest": 90}
             self.at_end = True
             raise PageLeft("Over", "it is over")
 

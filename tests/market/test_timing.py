@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -199,6 +200,76 @@ def test_a_step_has_one_trade_at_most_and_quotes_get_better_until_it(kind: Any) 
         {name: kind() for name in traders}, VALUES, steps=200, rules=STEPS, seed=3
     )
     assert again.order_events.equals(tables.order_events)
+
+
+def test_in_auction_steps_all_legal_quotes_are_heard_by_all() -> None:
+    """Participant's manual (Palmer, Rust and Miller 1990), section 1.2: all bids and offers.
+
+    Naive: in each step, all quotes that are better than what stood before it; the best come last.
+    """
+    traders: dict[str, Any] = {
+        "b0": Fixed(10), "b1": Fixed(30), "b2": Fixed(20), "b3": Fixed(151),
+        "s0": Fixed(100), "s1": Fixed(80), "s2": Fixed(90), "s3": Fixed(None),
+    }  # fmt: skip
+    tables = simulate_market(traders, units(traders), steps=2, rules=STEPS)
+    quotes = tables.order_events.query("event == 'submit'")
+    assert sorted(zip(quotes["player"], quotes["price"], strict=True)) == [("b1", 30), ("s1", 80)]
+    for trader in traders.values():
+        heard = [(one.side, one.price) for one in trader.heard]
+        assert heard[:4] == [("buy", 10), ("buy", 20), ("sell", 100), ("sell", 90)]
+        assert sorted(heard[4:]) == [("buy", 30), ("sell", 80)]
+        assert not any(one.accepted for one in trader.heard)
+
+
+def test_in_auction_steps_a_quote_that_the_rules_refuse_is_in_nobodys_way() -> None:
+    traders: dict[str, Any] = {
+        "b0": Fixed(40), "b1": Fixed(120), "s0": Fixed(60), "s1": Fixed(5),
+    }  # fmt: skip
+    rules = replace(STEPS, no_loss=True)
+    tables = simulate_market(traders, units(traders), steps=1, rules=rules)
+    quotes = tables.order_events.query("event == 'submit'")
+    assert sorted(zip(quotes["player"], quotes["price"], strict=True)) == [("b0", 40), ("s0", 60)]
+    assert sorted((one.side, one.price) for one in traders["b0"].heard) == [
+        ("buy", 40), ("sell", 60),
+    ]  # fmt: skip
+
+
+@dataclass
+class Yielding(Heedless):
+    """Quotes a price first, and is content with another as soon as somebody else's stands."""
+
+    first: Price
+    then: Price
+
+    def quote(self, view: View, chance: Random) -> Price:
+        there = view.ask if view.side == "buy" else view.bid
+        return self.first if there is None else self.then
+
+
+K = {"trade_price": "k", "k": Decimal("0.25")}
+
+
+@pytest.mark.parametrize("timing", [ANSWERS, STEPS])
+@pytest.mark.parametrize("own", [{"trade_price": "taker"}, {"trade_price": "middle"}, K, {}])
+def test_who_accepts_trades_at_the_price_that_the_rules_say(
+    timing: Rules, own: dict[str, Any]
+) -> None:
+    """Naive: of the shout and the accepting trader's own price, the share k of the bid."""
+    seen = set[str]()
+    for seed in range(20):
+        traders: dict[str, Any] = {"b0": Yielding(40, 80), "s0": Yielding(70, 20)}
+        rules = replace(timing, **own)
+        tables = simulate_market(traders, units(traders), steps=2, rules=rules, seed=seed)
+        (trade,) = tables.trades.to_dict("records")
+        bid, ask = (80, 70) if trade["initiator"] == "buy" else (40, 20)
+        maker, taker = (ask, bid) if trade["initiator"] == "buy" else (bid, ask)
+        prices = {
+            "maker": maker, "taker": taker, "middle": (bid + ask) // 2,
+            "k": int(0.75 * ask + 0.25 * bid),
+        }  # fmt: skip
+        assert trade["price"] == prices[rules.trade_price]
+        seen.add(str(trade["initiator"]))
+    assert seen == {"buy", "sell"}
 
 
 def test_asset_markets_know_no_other_timing() -> None:

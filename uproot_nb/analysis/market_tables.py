@@ -135,7 +135,7 @@ def market_tables(state: State, codec: Codec, name: str | None = None) -> Record
         rows += _rows(state, codec, model, period)
         values.append(units.frame([period]))
         values += _held(state, codec, model, period)
-        values.append(induced_value_table(constraint_rows(rules, [period])))
+        values.append(induced_value_table(constraint_rows(rules, [period], units)))
     induced = {
         column: [value for frame in values for value in frame[column]]
         for column in types_of("induced_values")

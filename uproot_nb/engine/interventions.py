@@ -280,8 +280,9 @@ class Interventions:
         self, players: Any, bot: str, plays: bool, cause: Cause | None = None
     ) -> Bunch[Player]:
         """Log that a bot begins or ends to play for players."""
-        named = self._named(players, "bots")
+        named, robots = self._named(players, "bots"), self._world.robots
         self._do("bot", named, {"bot": bot, "plays": plays}, cause, None)
+        (robots.update if plays else robots.subtract)([player.name for player in named])
         return named
 
     # ---- parts ----

@@ -82,7 +82,7 @@ class RecordedInputs:
         if event.kind == "arrive":
             return "" if self._is_of_press(event) else "arrive"
         if event.kind == "intervention":
-            return "state" if event.field in ("paused", "running") else ""
+            return {"paused": "state", "running": "state", "bot": "bot"}.get(event.field, "")
         if event.kind == "once":
             by_hand = event.field.startswith(GROUPED) and self._is_from_outside(event)
             return "apply" if by_hand else ""

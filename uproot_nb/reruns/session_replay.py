@@ -394,6 +394,10 @@ class SessionReplay(Runtime):
     async def _replay_state(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.set_state(event.field)
 
+    async def _replay_bot(self, event: Event, name: str, more: Sequence[Event]) -> None:
+        plays = self.world.codec.decode(event.value)["plays"]
+        self.world.robots[name] += 1 if plays else -1
+
     def do_as(self, opening: Event) -> None:
         """Do as the version and the run did that have written the log from this event `open` on."""
         opened = orjson.loads(opening.value)
@@ -402,6 +406,7 @@ class SessionReplay(Runtime):
 
     async def _replay_restart(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.do_as(event)
+        self.world.robots.clear()
         cause = Cause("researcher", "", "restart", "")
         for app in self.setup.apps:
             if app.restart is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from hashlib import blake2b
 from importlib import import_module
@@ -104,6 +105,7 @@ class World:
         """Whether the run is ending, so that cancellations are no errors."""
         self.offers_help = False
         """Whether every page has the button by which participants raise their hands."""
+        self.robots = Counter[str]()  # how many bots play for a player: an end may be noted late
         self.simulated = False
         """Whether pages fill themselves in."""
         self.has_payoffs = True

@@ -42,10 +42,15 @@ def constraints(draw: Any) -> Constraints:
     floor, ceiling = draw(controls), draw(controls)
     if floor is not None and ceiling is not None and floor > ceiling:
         floor, ceiling = ceiling, floor
+    lowest, highest = sorted([draw(st.integers(1, 9)), draw(st.integers(1, 9))])
     made = Constraints(
         floor, ceiling, draw(st.integers(-2, 3)), draw(rates), draw(st.integers(-2, 3)),
         draw(rates), *draw(st.sampled_from([(0, 0), (1, 1), (0, 2)])),
+        draw(st.sampled_from([None, lowest])), draw(st.sampled_from([None, highest])),
     )  # fmt: skip
+    ends = [end for end in (made.lowest, made.highest) if end is not None]
+    if ends != sorted(ends):  # there would be no price
+        made = replace(made, min_price=None, max_price=None)
     return made.in_fractions()
 
 
@@ -78,14 +83,16 @@ def test_it_is_what_trying_every_price_finds(
     if not values or not costs:
         return
     low, high = found.price_low, found.price_high
-    free = replace(at, floor=None, ceiling=None)
+    free = replace(at, floor=None, ceiling=None, min_price=None, max_price=None)
     # All prices at which anybody changes sides, and those between.
     marks = sorted({*(free.bid(v) for v in values), *(free.ask(c) for c in costs)})
     between = [(one + other) / Fraction(2) for one, other in pairwise(marks)]
-    laws = [price for price in (at.floor, at.ceiling) if price is not None]
+    laws = [p for p in (at.floor, at.ceiling, at.min_price, at.max_price) if p is not None]
     tried = sorted({*marks, *between, *laws, marks[0] - 1, marks[-1] + 1})
-    allowed = [p for p in tried if (at.floor is None or p >= at.floor)
-               and (at.ceiling is None or p <= at.ceiling)]  # fmt: skip
+    floors = [end for end in (at.floor, at.min_price) if end is not None]
+    ceilings = [end for end in (at.ceiling, at.max_price) if end is not None]
+    allowed = [p for p in tried if all(p >= end for end in floors)
+               and all(p <= end for end in ceilings)]  # fmt: skip
     clearing = [p for p in allowed if clears(values, costs, free, p)]
     for price in allowed:
         inside = (low is None or price >= low) and (high is None or price <= high)
@@ -169,6 +176,51 @@ def test_welfare_after_a_subsidy_is_that_of_the_best_quantity() -> None:
     assert (more.quantity_low, more.welfare, more.deadweight_loss) == (3, 90, 10)
 
 
+def test_no_price_is_below_the_lowest_tick() -> None:
+    """Naive: at a price of 1 two units are wanted, and three offered."""
+    values = InducedValues({"b": [10, 9]}, {"s": [1, 2, 3]})
+    rules = Rules(seller_tax=Tax(-20))
+    found = equilibrium(values.all_values(), values.all_costs(), under=rules)
+    assert (found.quantity_low, found.quantity_high, found.price) == (2, 2, 1)
+    assert (found.price_low, found.price_high, found.welfare) == (1, 1, 16)
+    assert of_table(values, rules).equilibrium() == found
+    tables = simulate_market({"b": ZIC(), "s": ZIC()}, values, rules=rules, steps=500, seed=1)
+    (row,) = tables.periods.to_dict("records")
+    assert (row["equilibrium_price_low"], row["equilibrium_price_high"]) == (1, 1)
+    deviations = (tables.trades["price"] - 1) ** 2
+    assert row["alpha"] == pytest.approx(100 * deviations.mean() ** 0.5)
+    half = equilibrium([10], [5, 6], under=Rules(seller_tax=Tax(-20)))
+    assert (half.price_low, half.price_high) == (1, 1)
+
+
+@pytest.mark.parametrize("most", [35, 50, 70])
+def test_the_highest_price_of_the_rules_is_like_a_ceiling(most: int) -> None:
+    costs = {"s1": [20, 50], "s2": [30, 60], "s3": [40, 70]}
+    values = InducedValues({"b1": [120, 90], "b2": [110, 80], "b3": [100, 70]}, costs)
+    schedules = values.all_values(), values.all_costs()
+    for rules in (Rules(max_price=most), Rules(max_price=most, ceiling=most), Rules(ceiling=most)):
+        found = equilibrium(*schedules, under=rules)
+        assert found == equilibrium(*schedules, under=Rules(ceiling=most))
+        assert of_table(values, rules).equilibrium() == found
+    traders = {name: ZIC() for name in ("b1", "b2", "b3", "s1", "s2", "s3")}
+    rows = [
+        simulate_market(traders, values, rules=rules, steps=300, seed=1).periods
+        for rules in (Rules(max_price=most), Rules(ceiling=most))
+    ]
+    assert rows[0].equals(rows[1])
+
+
+def test_an_end_of_the_range_of_prices_that_does_not_matter_is_in_no_table() -> None:
+    values = InducedValues({"b": [90, 0]}, {"s": [5, 20]})
+    assert constraint_rows(Rules(max_price=80), [1], values) == []
+    assert constraint_rows(Rules(max_price=25), [1], values) == []
+    assert constraint_rows(Rules(max_price=15), [1], values) == [(1, None, "max_price", 0, 15.0)]
+    free = equilibrium([90, 70], [20], under=Rules(max_price=200))
+    assert free == equilibrium([90, 70], [20])
+    open_above = equilibrium([90], [20, 30], under=Rules(max_price=25, tick=Decimal("0.5")))
+    assert (open_above.price_low, open_above.price_high) == (20, 25)
+
+
 def simulated(rules: Rules, kind: Any = ZIC, seed: int = 1) -> MarketTables:
     traders = {name: kind() for name in [*BUYERS, *SELLERS]}
     return simulate_market(traders, VALUES, periods=2, steps=600, rules=rules, seed=seed)
@@ -221,7 +273,7 @@ def test_the_rules_that_move_equilibrium_are_rows_of_induced_values() -> None:
 
 
 def of_table(values: InducedValues, rules: Rules) -> Units:
-    return units_by_period([*values.rows([1]), *constraint_rows(rules, [1])])[1]
+    return units_by_period([*values.rows([1]), *constraint_rows(rules, [1], values)])[1]
 
 
 def tenths(first: int, step: int) -> list[Decimal]:

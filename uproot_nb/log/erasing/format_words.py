@@ -25,7 +25,8 @@ PAGE_PUSHES = ("UprootMarket", "UprootInstitution")
 _OUR_PUSHES = ("_uproot_", *PAGE_PUSHES)
 """How the events of our own pages' pushes begin."""
 _OUR_METHODS = frozenset({
-    "cancel_order", "replace_order", "seed_markets", "send_order", "set_ready", "take_price",
+    "cancel_order", "replace_order", "robots_range", "seed_markets", "send_order", "set_ready",
+    "take_price",
     "seed_institution", "send_decision",
 })  # fmt: skip
 """The live methods of pages with a market or institution."""

@@ -113,7 +113,8 @@ COLUMNS: dict[str, dict[str, MarketColumn]] = {
                              "asset's fundamental value), dividend (what a unit has paid), or a "
                              "rule of the period: floor, ceiling, buyer_tax, seller_tax, "
                              "maker_fee, taker_fee (per unit), buyer_tax_rate, seller_tax_rate (of "
-                             "the price)"),
+                             "the price); min_price (the tick) and max_price where equilibrium "
+                             "would lie beyond them"),
         "unit": _count("which of the player's units, from 1; for hold and dividend how many units "
                        "there are, 0 if unknown; 0 for a rule"),
         "value": _money("the value, cost, fundamental value or dividend per unit; for a rule its "

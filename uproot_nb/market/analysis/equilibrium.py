@@ -66,7 +66,8 @@ def equilibrium(
     demanded up to the price (v - t) / (1 + r), one of cost c supplied from (c + t) / (1 - r) on,
     with tax and fee t per unit and rate r. A ceiling below all prices that clear the market, or a
     floor above them, is the price; the shorter side trades all that gains there, the longer one
-    what gains most (efficient rationing).
+    what gains most (efficient rationing). So it is at the lowest tick, and at a `max_price` that
+    the rules name: there are no prices beyond them.
 
     equilibrium([90, 70, 50], [20, 40, 60], under=Rules(ceiling=30))
     # quantity 1; price 30; maximum surplus 70; deadweight loss 30
@@ -132,8 +133,8 @@ def _controlled(
     limits: Constraints, demand: Sequence[Amount], supply: Sequence[Amount],
     low: int, high: int, lowest: Amount | None, highest: Amount | None,
 ) -> _Found:  # fmt: skip
-    """Return the same under a floor and a ceiling."""
-    floor, ceiling = limits.floor, limits.ceiling
+    """Return the same under a floor and a ceiling, and within the range of prices."""
+    floor, ceiling = limits.lowest, limits.highest
     if not demand and not supply:
         return low, high, lowest, highest
     if ceiling is not None and lowest is not None and ceiling < lowest:
@@ -142,8 +143,11 @@ def _controlled(
     if floor is not None and highest is not None and floor > highest:
         wanted = [sum(v > floor for v in demand), sum(v >= floor for v in demand)]
         return min(wanted[0], high), min(wanted[1], high), floor, floor
-    if floor is not None:
-        lowest = floor if lowest is None else max(lowest, floor)
-    if ceiling is not None:
-        highest = ceiling if highest is None else min(highest, ceiling)
+    # Where an interval has no end, only a law is one.
+    lowest = limits.floor if lowest is None else lowest
+    highest = limits.ceiling if highest is None else highest
+    if floor is not None and lowest is not None:
+        lowest = max(lowest, floor)
+    if ceiling is not None and highest is not None:
+        highest = min(highest, ceiling)
     return low, high, lowest, highest

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from uproot_nb.market.analysis.equilibrium import Equilibrium, equilibrium, known_equilibrium
+from uproot_nb.market.analysis.values import InducedValues
+from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.constraints import CONSTRAINT_SIDES, Constrained, Constraints
 
 if TYPE_CHECKING:
@@ -208,21 +211,63 @@ def units_by_period(induced_values: InducedUnits) -> defaultdict[int, Units]:
 
 
 def constraint_rows(
-    rules: Constrained | None, periods: Iterable[int]
+    rules: Constrained | None, periods: Iterable[int], values: InducedValues | None = None
 ) -> list[tuple[int, str | None, str, int, float]]:
     """Return the rows of `induced_values` for the rules that move equilibrium, where there are any.
 
     They are the same for all: the player is missing, and the unit is 0.
+
+    Args:
+        values: the values of these periods. Only where their equilibrium lies beyond an end of the
+            range of prices, the end has a row.
     """
     if rules is None:
         return []
-    known = {name: getattr(rules.constraints, name) for name in CONSTRAINT_SIDES}
+    moving = replace(rules.constraints, min_price=None, max_price=None)
+    if values is not None:
+        moving = replace(moving, **_ends_reached(rules.constraints, moving, values))
+    known = {name: getattr(moving, name) for name in CONSTRAINT_SIDES}
     return [
         (period, None, name, 0, float(amount))
         for period in periods
         for name, amount in known.items()
         if amount not in (None, 0)
     ]
+
+
+def _ends_reached(
+    limits: Constraints, without: Constraints, values: InducedValues
+) -> dict[str, Price]:
+    """Return the ends of the range of prices beyond which equilibrium would lie *without* them."""
+    if _all_within(limits, values):
+        return {}
+    at = equilibrium(values.all_values(), values.all_costs(), under=without)
+    prices = [price for price in (at.price_low, at.price_high) if price is not None]
+    least, most = limits.min_price, limits.max_price
+    found: dict[str, Price] = {}
+    if least is not None and any(price < least for price in prices):
+        found["min_price"] = least
+    if most is not None and any(price > most for price in prices):
+        found["max_price"] = most
+    return found
+
+
+def _all_within(limits: Constraints, values: InducedValues) -> bool:
+    """Tell whether all units would trade within the range of prices: then equilibrium lies there.
+
+    Most markets are so, and finding this takes less time than their equilibria.
+    """
+    if limits.needs_fractions:
+        limits = limits.in_fractions()
+    prices: list[Any] = []
+    for schedules, price_of in ((values.values, limits.bid), (values.costs, limits.ask)):
+        amounts = [amount for units in schedules.values() for amount in units]
+        for end in (min(amounts), max(amounts)) if amounts else ():
+            prices.append(price_of(Fraction(end) if limits.needs_fractions else end))
+    least, most = limits.min_price, limits.max_price
+    return all(
+        (least is None or price >= least) and (most is None or price <= most) for price in prices
+    )
 
 
 def _exact(amount: float) -> Fraction:

@@ -15,7 +15,10 @@ from uproot_nb.market.orderbook.orders import Side
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["InducedValues", "induced_value_columns", "induced_value_table"]
+__all__ = [
+    "InducedValues", "highest_value", "highest_worth", "induced_value_columns",
+    "induced_value_table",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -161,3 +164,24 @@ def _dealt(schedule: Sequence[Price], players: Sequence[str]) -> dict[str, list[
         turn, place = divmod(rank, len(players))
         hands[players[-1 - place if turn % 2 else place]].append(value)
     return hands
+
+
+def highest_value(values: InducedValues) -> Price | None:
+    """Return the highest value or cost; None if there are no units."""
+    units: Iterable[Iterable[Price]] = (*values.values.values(), *values.costs.values())
+    return max((price for one in units for price in one), default=None)
+
+
+def highest_worth(
+    values: InducedValues, limit: Callable[[Side, Price], Price] | None
+) -> Price | None:
+    """Return the highest value or cost, or what a buyer can pay for a unit if a subsidy is more.
+
+    Args:
+        limit: `UnitCharges.limit`, where there are taxes and fees.
+    """
+    worth = highest_value(values)
+    most = max((price for units in values.values.values() for price in units), default=None)
+    if worth is None or most is None or limit is None:
+        return worth
+    return max(worth, limit("buy", most))

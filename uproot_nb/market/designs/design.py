@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.analysis.results import MarketTables
-from uproot_nb.market.analysis.values import InducedValues
+from uproot_nb.market.analysis.values import InducedValues, highest_value
 from uproot_nb.market.designs import classics, csv_form, page_order
 from uproot_nb.market.designs.asset import ASSET_RULES, Asset, Endowments
 from uproot_nb.market.designs.schedules import (
@@ -31,7 +31,7 @@ from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.page import MarketPage
 from uproot_nb.market.traders.asset_simulation import simulate_asset_market
 from uproot_nb.market.traders.market_bot import market_bot
-from uproot_nb.market.traders.price_range import highest_value, warn_of_range
+from uproot_nb.market.traders.price_range import warn_of_range
 from uproot_nb.market.traders.simulation import PlannedPeriod, simulate_periods
 from uproot_nb.market.traders.trader import Trader
 

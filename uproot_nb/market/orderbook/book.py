@@ -250,6 +250,21 @@ class Book:
             self._check(account, side, key, needed, found, self._lapsing(account))
         return self._submit(account, side, key, quantity, found, self.seq, [], [], terms, standing)
 
+    def takes(self, player: str, side: Side, price: Price) -> bool:
+        """Return whether the rules would take a limit order for one unit, which is not sent.
+
+        It would take the place of the trader's order of that side, if there is one.
+        """
+        account = self.account(player)
+        old = next((one for one in account.orders.values() if one.side == side), None)
+        try:
+            ticks = self.grid.ticks(price)
+            key = ticks if side == "sell" else -ticks
+            self._check(account, side, key, 1, self._match(player, side, key, 1), old)
+        except OrderRefused:
+            return False
+        return not self.halted
+
     def market(self, player: str, side: Side, quantity: int = 1) -> Outcome:
         """Buy or sell at once at the best prices available; the rest is cancelled.
 

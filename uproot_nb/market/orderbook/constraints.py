@@ -17,6 +17,8 @@ class Constraints:
     """Price controls, taxes and fees; see the fields of `Rules`.
 
     Each field is a value of the column `side` in the rows of `induced_values` that have no player.
+    `min_price` and `max_price` are no laws, but the ends of the range of prices: the lowest tick,
+    and the highest price if the rules name one. They matter where an equilibrium lies beyond them.
     Nobody knows before a trade who will be its maker, so both sides are taken to pay the mean of
     both fees.
     """
@@ -29,11 +31,25 @@ class Constraints:
     seller_tax_rate: Amount = 0
     maker_fee: Amount = 0
     taker_fee: Amount = 0
+    min_price: Amount | None = None
+    max_price: Amount | None = None
 
     @property
     def constraints(self) -> Constraints:
         """Itself, as rules have theirs."""
         return self
+
+    @property
+    def lowest(self) -> Amount | None:
+        """The lowest price that there may be; None if there is no end."""
+        ends = [end for end in (self.floor, self.min_price) if end is not None]
+        return max(ends, default=None)
+
+    @property
+    def highest(self) -> Amount | None:
+        """The highest price that there may be; None if there is no end."""
+        ends = [end for end in (self.ceiling, self.max_price) if end is not None]
+        return min(ends, default=None)
 
     @property
     def fee(self) -> Amount:

@@ -37,8 +37,9 @@ SANTA_FE = Rules(max_quantity=1, improvement=True, lapse="trade", timing="steps"
 1990), section 1.2.
 
 Bid-offer and buy-sell steps in turn. A bid must be above the current one, and holds until a better
-one or a trade; only the holders of the current bid and offer may accept (the AURORA or Chicago
-rules), or anybody where there is none; among several requests one is drawn. Whole prices.
+one or a trade; everybody hears all legal bids and offers. Only the holders of the current bid and
+offer may accept (the AURORA or Chicago rules), or anybody where there is none; among several
+requests one is drawn. Whole prices.
 """
 
 CLIFF = Rules(

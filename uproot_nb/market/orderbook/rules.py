@@ -193,11 +193,12 @@ class Rules:
 
     @property
     def constraints(self) -> Constraints:
-        """The price controls, taxes and fees, which move the equilibrium."""
+        """The price controls, taxes and fees, and the range of prices: they move equilibrium."""
         buyer, seller, fees = self.buyer_tax, self.seller_tax, self.fees
         return Constraints(
             self.floor, self.ceiling, buyer.per_unit, buyer.rate, seller.per_unit, seller.rate,
-            fees.maker, fees.taker,
+            fees.maker, fees.taker, self.tick,
+            None if self.max_price == NO_LIMIT else self.max_price,
         )  # fmt: skip
 
     def charges(self, grid: PriceGrid) -> UnitCharges | None:

@@ -11,6 +11,7 @@ from uproot_nb.experiment.live import live
 from uproot_nb.experiment.pages import Check, Page
 from uproot_nb.market.market import Market, follows_pauses, shift_markets, wake_markets
 from uproot_nb.market.orderbook import refusals
+from uproot_nb.market.orderbook.amounts import plain
 from uproot_nb.market.orderbook.commands import Cancel, LimitOrder, MarketOrder, Replace
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.orderbook.outcomes import Outcome
@@ -26,7 +27,7 @@ from uproot_nb.market.pages.market_pushes import (
     push_to_traders,
 )
 from uproot_nb.market.pages.page_functions import page_function
-from uproot_nb.market.pages.trader_data import trader_data
+from uproot_nb.market.pages.trader_data import robots_highest, trader_data
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import World, world_of
 
@@ -226,6 +227,16 @@ class MarketPage(Page):
                 for market in markets_of(page, player)
             ]
         }
+
+    @live
+    def robots_range(page: Any, player: Player, market: str) -> dict[str, Any]:
+        """Return the highest price of which a robot thinks, None if that is not known.
+
+        It follows from the values of all traders, so it is told to nobody for whom no bot plays.
+        """
+        found = _market(page, player, market)
+        is_told = world_of(player).robots[player.name] > 0
+        return {"market": found.name, "highest": plain(robots_highest(found)) if is_told else None}
 
     @live
     def send_order(

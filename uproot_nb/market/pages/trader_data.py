@@ -10,15 +10,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from uproot_nb.errors import OrderRefused
+from uproot_nb.market.analysis.dividends import as_price
+from uproot_nb.market.analysis.values import highest_worth
 from uproot_nb.market.market import Market
 from uproot_nb.market.orderbook import refusals
-from uproot_nb.market.orderbook.amounts import Price, plain
+from uproot_nb.market.orderbook.amounts import Price, plain, total
 from uproot_nb.market.orderbook.order_checks import check_owed, check_units
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.orderbook.outcomes import Trade
 from uproot_nb.session.entities import Player
 
-__all__ = ["own_trades", "trader_data"]
+__all__ = ["own_trades", "robots_highest", "trader_data"]
 
 _SIDES: tuple[Side, Side] = ("buy", "sell")
 
@@ -43,6 +45,27 @@ def trader_data(page: Any, player: Player, market: Market) -> dict[str, Any]:
         },
         "cannot": {side: _why_not(page, market, name, side, len(left[side])) for side in _SIDES},
     }  # fmt: skip
+
+
+def robots_highest(market: Market) -> Price | None:
+    """Return what a unit is worth at most, as a simulation of the market would; None if unknown.
+
+    It is the highest of all induced values and costs; where nobody has any, what holding a unit
+    pays, or the cash with which the richest trader has begun. It tells something about others.
+    """
+    charges, dividends = market.book.charges, market.dividends
+    if market.values is not None:
+        return highest_worth(market.values, None if charges is None else charges.limit)
+    known = _cash_at_first(market)
+    if dividends is not None:
+        known.append(as_price(dividends.fundamental_value(market.period)))
+    return max(known, default=None)
+
+
+def _cash_at_first(market: Market) -> list[Price]:
+    """Return the cash with which each trader began the period, in all markets of the purse."""
+    books = [one.book for one in (market, *market.purse_markets())]
+    return [total(book.account(name).initial_cash for book in books) for name in books[0].accounts]
 
 
 def own_trades(trades: Iterable[Trade], name: str) -> list[list[Any]]:

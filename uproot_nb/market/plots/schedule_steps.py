@@ -73,7 +73,8 @@ def supply_and_demand(
 def _units(values: InducedValues | Source, period: int, rules: Constrained | None) -> Units:
     """Return a period's units, with the rules that move their equilibrium."""
     if isinstance(values, InducedValues):
-        return units_by_period([*values.rows([period]), *constraint_rows(rules, [period])])[period]
+        moving = constraint_rows(rules, [period], values)
+        return units_by_period([*values.rows([period]), *moving])[period]
     if rules is not None:
         raise BadMarket(
             "Tables have their own rules in induced_values, and rules= was given, too.",

@@ -38,6 +38,9 @@ def market_bot(
         on_trade: called with each trade that the page shows: number, time, price, quantity,
             initiator.
 
+    Where the rules name no highest price, the bots of a run think of what units are worth at most,
+    as a simulation does.
+
     Other pages are answered as `random_forms` does. Where there are several markets on a page, it
     trades in the first. Where the page has no end of its own, the bot has done its part when it has
     no unit left to trade. Where an asset is traded,
@@ -65,6 +68,7 @@ def market_bot(
                 continue
             try:
                 bot = _Play(here, own, seed["markets"][0], pace, seconds, on_trade)
+                await bot.learn_range()
                 if bot.seat.is_call:
                     await bot.send_all(CallRefused)
                     await bot.be_ready()
@@ -134,6 +138,12 @@ class _Play:
         if not self._length:
             return 1.0
         return min(1.0, max(0.0, (self._ends - time.time()) / self._length))
+
+    async def learn_range(self) -> None:
+        """Ask for the highest price to think of, where the rules name none."""
+        if not self.seat.has_range:
+            told = await self._here.call("robots_range", self.seat.data["market"])
+            self.seat.set_range(told["highest"])
 
     async def trade(self, refused: type[Exception]) -> None:
         """Act until there is nothing left to trade, or the page is left."""
@@ -233,3 +243,4 @@ class _Play:
         data = await self._here.call("seed_markets")
         name = self.seat.data["market"]
         self.seat.seed(next(one for one in data["markets"] if one["market"] == name))
+        await self.learn_range()

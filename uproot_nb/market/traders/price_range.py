@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
 
-from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.rules import NO_LIMIT, Rules
 
-__all__ = ["highest_price", "highest_value", "warn_of_range"]
+__all__ = ["highest_price", "warn_of_range"]
 
 _FAR = 10
 """A range that is so many times the highest value is far beyond the values."""
@@ -23,12 +21,6 @@ def highest_price(rules: Rules, worth: Price | None) -> Price:
     if rules.highest != NO_LIMIT or worth is None:
         return rules.highest
     return min(worth, rules.highest)
-
-
-def highest_value(values: InducedValues) -> Price | None:
-    """Return the highest value or cost; None if there are no units."""
-    units: Iterable[Iterable[Price]] = (*values.values.values(), *values.costs.values())
-    return max((price for one in units for price in one), default=None)
 
 
 def warn_of_range(rules: Rules | None, worth: Price | None, stacklevel: int) -> None:

@@ -44,6 +44,8 @@ class MarketSeat:
         self._next_mine: tuple[int, dict[str, Any]] | None = None
         self._sent: list[tuple[View, Price]] = []
         self._begun = data["mine"]
+        self._worth: Price | None = None
+        """What a unit is worth at most, as the server told; None if it did not."""
         self.seed(data)
 
     def seed(self, data: dict[str, Any]) -> None:
@@ -68,6 +70,15 @@ class MarketSeat:
     def has_units(self) -> bool:
         """Whether the trader has something left to trade."""
         return self.is_asset or self.mine["value"] is not None or self.mine["cost"] is not None
+
+    @property
+    def has_range(self) -> bool:
+        """Whether the rules name the highest price."""
+        return bool(from_plain(self.data["max_price"]) != NO_LIMIT)
+
+    def set_range(self, worth: Any) -> None:
+        """Take what a unit is worth at most, None if nobody knows."""
+        self._worth = None if worth is None else from_plain(worth)
 
     def own(self, side: Side) -> OwnOrder | None:
         """Return the trader's order on a side, None without one."""
@@ -202,12 +213,15 @@ class MarketSeat:
     def _highest(self, limit: Any) -> Price:
         """Return the highest price to think of: that of the rules, if they name one.
 
-        Else it is twice the highest of the trader's own value or cost and the prices that stand:
-        it does not know what the units of others are worth. Without any, it is what it can pay.
+        Else it is what a unit is worth at most, as in a simulation. Who is not told that, as it is
+        no bot of the run, thinks of up to twice the highest of its own value or cost and the prices
+        that stand; without any, of what it can pay.
         """
         highest: Price = from_plain(self.data["max_price"])
         if highest != NO_LIMIT:
             return highest
+        if self._worth is not None:
+            return min(self._worth, highest)
         known = [price for side in _SIDES for price in self._levels[side]]
         known += [] if limit is None else [from_plain(limit)]
         cash: Price = from_plain(self.mine["cash"])

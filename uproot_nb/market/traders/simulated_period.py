@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from random import Random
 
 from uproot_nb.errors import OrderRefused
 from uproot_nb.market.analysis.period_events import PeriodEvents
-from uproot_nb.market.analysis.values import InducedValues
+from uproot_nb.market.analysis.values import InducedValues, highest_worth
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.orderbook.charges import UnitCharges
@@ -16,7 +16,7 @@ from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.orderbook.outcomes import Outcome
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.traders.call_results import hear_call
-from uproot_nb.market.traders.price_range import highest_price, highest_value
+from uproot_nb.market.traders.price_range import highest_price
 from uproot_nb.market.traders.simulated_seat import Limits, PeriodFacts, SimulatedSeat
 from uproot_nb.market.traders.trader import Heedless, Shout, Trader, View, expected_surplus
 
@@ -50,7 +50,9 @@ class SimulatedPeriod:
             self.limits, self.highest = before.limits, before.highest
         else:
             self.limits = {name: _limits(values, name, self.book.charges) for name in traders}
-            self.highest = highest_price(rules, self._worth(values, self.limits.values()))
+            charges = self.book.charges
+            worth = highest_worth(values, None if charges is None else charges.limit)
+            self.highest = highest_price(rules, worth)
         limits, highest = self.limits, self.highest
         facts = PeriodFacts(rules.tick, highest, rules.lowest, period, periods, rules.improvement)
         self.seats = {
@@ -58,13 +60,6 @@ class SimulatedPeriod:
             for name, trader in traders.items()
         }
         self._listeners = [seat for seat in self.seats.values() if _listens(seat.trader)]
-
-    def _worth(self, values: InducedValues, limits: Iterable[Limits]) -> Price | None:
-        """Return what a unit is worth at most; a subsidy makes it more."""
-        worth = highest_value(values)
-        if worth is None or self.book.charges is None:
-            return worth
-        return max([worth, *(price for its in limits for price in its.get("buy", ()))])
 
     def pass_time(self, time: float) -> bool:
         """Let orders leave and a halt end at their time; return whether anybody may act now."""

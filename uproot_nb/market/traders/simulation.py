@@ -11,9 +11,9 @@ from uproot_nb.errors import BadMarket
 from uproot_nb.market.analysis.period_events import PeriodEvents
 from uproot_nb.market.analysis.results import MarketTables, SimulatedMarket
 from uproot_nb.market.analysis.units import constraint_rows
-from uproot_nb.market.analysis.values import InducedValues
+from uproot_nb.market.analysis.values import InducedValues, highest_value
 from uproot_nb.market.orderbook.rules import Rules
-from uproot_nb.market.traders.price_range import highest_value, warn_of_range
+from uproot_nb.market.traders.price_range import warn_of_range
 from uproot_nb.market.traders.simulated_period import SimulatedPeriod
 from uproot_nb.market.traders.timing import step_of
 from uproot_nb.market.traders.trader import Trader
@@ -70,7 +70,9 @@ def simulate_market(
     lapses. With "steps" it is a bid-ask step and a buy-sell step: all quote at the same time, the
     best become the current bid and ask (ties are drawn), then their holders may accept each other's
     (where one is missing, everybody on that side may accept). If both accept, or their quotes cross
-    at once, a draw says at whose price.
+    at once, a draw says at whose price. Everybody hears all quotes that are better than the current
+    ones and that the rules take. Who accepts a quote sends its price; where `rules.trade_price`
+    asks for the taker's, its own.
 
     Args:
         traders: by name; each is there for all periods, and may learn from one to the next.
@@ -118,7 +120,7 @@ def simulate_periods(
             induced += plan.values.rows([plan.number])
     for plan in plans:
         if not plan.is_practice:
-            induced += constraint_rows(plan.rules, [plan.number])
+            induced += constraint_rows(plan.rules, [plan.number], plan.values)
     return SimulatedMarket(noted, induced)
 
 

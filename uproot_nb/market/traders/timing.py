@@ -126,7 +126,7 @@ def _shout_and_answers(period: SimulatedPeriod, time_left: float, time: float) -
     for other, seen in others:
         wanted = period.quote(other, seen) if other != name else None
         if wanted is not None and seen.meets(wanted):
-            outcome = period.shout(other, seen, price, time)
+            outcome = period.shout(other, seen, _accepted(period, price, wanted), time)
             if outcome is not None:
                 period.announce(side, price, outcome, time_left, answered=True)
                 return True
@@ -139,9 +139,12 @@ def _bid_ask_and_buy_sell(period: SimulatedPeriod, time_left: float, time: float
     """Let all quote at the same time, then the holders of the best quotes accept, or not."""
     if not period.active:
         return False
-    quotes = list(_quotes(period, time_left))
-    best = [period.chance.choice(ties) for side in _SIDES if (ties := _best(period, side, quotes))]
+    quotes = [one for one in _quotes(period, time_left) if _is_legal(period, one)]
+    best = [period.chance.choice(ties) for side in _SIDES if (ties := _best(side, quotes))]
     period.chance.shuffle(best)
+    for one in quotes:
+        if one not in best:
+            period.announce(one[1].side, one[2], None, time_left)
     for name, view, price in best:
         outcome = period.shout(name, view, price, time)
         if outcome is not None:
@@ -169,16 +172,26 @@ def _quotes(period: SimulatedPeriod, time_left: float) -> Iterator[Quote]:
             yield name, view, price
 
 
-def _best(period: SimulatedPeriod, side: Side, quotes: list[Quote]) -> list[Quote]:
-    """Return the best quotes of a side, if they are better than the one that stands."""
-    sign, there = (1 if side == "buy" else -1), _standing(period, side)
-    prices = [
-        sign * price
-        for _, view, price in quotes
-        if view.side == side and (there is None or sign * price > sign * there)
-    ]
-    best = max(prices, default=None)
-    return [one for one in quotes if one[1].side == side and sign * one[2] == best]
+def _is_legal(period: SimulatedPeriod, quote: Quote) -> bool:
+    """Return whether a quote is better than the one that stands, and the rules would take it."""
+    name, view, price = quote
+    there = _standing(period, view.side)
+    if there is not None and (price <= there if view.side == "buy" else price >= there):
+        return False
+    return period.book.takes(name, view.side, price)
+
+
+def _best(side: Side, quotes: list[Quote]) -> list[Quote]:
+    """Return the best quotes of a side."""
+    of_side = [one for one in quotes if one[1].side == side]
+    prices = [price for _, _, price in of_side]
+    best = (max if side == "buy" else min)(prices, default=None)
+    return [one for one in of_side if one[2] == best]
+
+
+def _accepted(period: SimulatedPeriod, there: Price, wanted: Price) -> Price:
+    """Return the price of the order of one who accepts a quote: that, or its own if that counts."""
+    return there if period.rules.trade_price == "maker" else wanted
 
 
 def _accepting(period: SimulatedPeriod, time_left: float) -> Iterator[Quote]:
@@ -190,7 +203,7 @@ def _accepting(period: SimulatedPeriod, time_left: float) -> Iterator[Quote]:
             continue
         wanted = period.quote(name, view)
         if wanted is not None and view.meets(wanted):
-            yield name, view, there
+            yield name, view, _accepted(period, there, wanted)
 
 
 def _views(period: SimulatedPeriod, time_left: float) -> Iterator[tuple[str, View]]:
