@@ -15,6 +15,7 @@ from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.designs import classics, csv_form, page_order
 from uproot_nb.market.designs.asset import ASSET_RULES, Asset, Endowments
 from uproot_nb.market.designs.schedules import (
+    COUNTS,
     Shifts,
     Values,
     ValuesSource,
@@ -43,8 +44,6 @@ __all__ = ["Design"]
 Something = TypeVar("Something")
 
 _USUAL = Rules()
-_COUNTS = {"periods": 1, "steps": 1, "groups": 1, "practice": 0}
-"""What is counted, and the least there may be."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ class Design:
     name: str = "market"
 
     def __post_init__(self) -> None:
-        for name, least in _COUNTS.items():
+        for name, least in COUNTS.items():
             count = getattr(self, name)
             if type(count) is not int or count < least:
                 raise BadMarket(
@@ -200,13 +199,15 @@ class Design:
         return self._same_in_arms("players", counts)
 
     def arm(self, name: str) -> Self:
-        """Return the design of a treatment arm.
+        """Return the design of a treatment arm; one without arms is itself the arm of its name.
 
         Raises:
             BadMarket: there is no such arm, or it has arguments that a design does not have.
         """
+        if name == self.name and not self.arms:
+            return self
         if name not in self.arms:
-            there = ", ".join(self.arms) or "none"
+            there = ", ".join(self.arms) or f"only {self.name}, the design itself"
             raise BadMarket(f"There is no arm {name!r}.", f"There are: {there}.")
         try:
             return replace(self, **{"name": name, "arms": {}, **self.arms[name]})
@@ -345,7 +346,8 @@ class Design:
 
         Raises:
             BadMarket: the values are drawn, and there is no seed; or the design has an asset,
-                which such a file cannot describe.
+                which such a file cannot describe; or a name is empty, or begins or ends with a
+                blank, which are lost in such a file.
         """
         if any(design.asset is not None for design in self.each_arm().values()):
             raise BadMarket(
@@ -364,14 +366,18 @@ class Design:
     def read_csv(cls, path: str | os.PathLike[str], *, traders: Traders | None = None) -> Self:
         """Return the design that a CSV file describes, as `to_csv` writes it.
 
+        A file of one arm is a design without arms that has the arm's name. Cells lose blanks at
+        their ends, and rows of empty cells are left out.
+
         Args:
             traders: the robot traders of all arms, instead of those that the file names.
 
         Raises:
-            BadMarket: the file does not describe a design; the message names the line.
+            BadMarket: the file does not describe a design; the message names the line if it is one
+                that cannot be read. Or the file is not text in UTF-8.
         """
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            arms = csv_form.arms_in(file.read())
+        with open(path, "rb") as file:
+            arms = csv_form.arms_in(csv_form.decoded(file.read()))
         if traders is not None:
             arms = {name: arguments | {"traders": traders} for name, arguments in arms.items()}
         (name, first), *others = arms.items()
