@@ -78,7 +78,7 @@ def places_of_people(people: Any, places: int) -> set[int]:
     found, right = set[int](), not isinstance(people, bool)
     try:
         if isinstance(people, Integral):
-            found, right = set(range(int(people))), right and 0 <= people <= places
+            found, right = set(range(int(people))), right and 0 <= int(people) <= places
         else:
             found = {operator.index(place) for place in people}
             right = all(0 <= place < places for place in found)
