@@ -355,9 +355,6 @@ TABLES = ("order_events", "trades", "book", "induced_values", "periods", "trader
         (lambda _, asset: plots.by_period(asset), r"'efficiency' is missing.*\n.*mean_price"),
         (lambda one, _: plots.profits(one, by="foo"), "no column 'foo'"),
         (lambda one, _: plots.by_period(one["traders"], "side"), "'side' does not have numbers"),
-        (lambda one, _: plots.by_period(one["periods"].iloc[:0]), "no rows"),
-        (lambda one, _: plots.profits(one["traders"].iloc[:0]), "no rows"),
-        (lambda one, _: plots.price_path({n: t.iloc[:0] for n, t in one.items()}), "no periods"),
         (lambda one, _: plots.profits(one["periods"]), "not the table 'traders'"),
         (lambda one, _: plots.bubble(one["trades"]), "not the table 'periods'"),
         (lambda one, _: plots.price_path(one["trades"]), "not the table 'periods'"),
@@ -372,6 +369,18 @@ def test_nothing_is_drawn_where_there_is_nothing_to_see(
     with pytest.raises(BadMarket, match=words):
         draw(one, other)
     assert pyplot.get_fignums() == []
+
+
+@pytest.mark.parametrize("arm", [False, True])
+@pytest.mark.parametrize("name", ["by_period", "bubble", "price_path", "profits"])
+def test_a_session_before_its_first_period_has_empty_axes(
+    name: str, arm: bool, market: MarketTables
+) -> None:
+    tables = {table: getattr(market, table).iloc[:0] for table in TABLES}
+    if arm:
+        tables = {table: frame.assign(arm="x") for table, frame in tables.items()}
+    ax = getattr(plots, name)(tables)
+    assert not any(len(line.get_xdata()) for line in ax.get_lines())
 
 
 ARMS = ["an arm with a long name of its own", "call", "improvement", "zip"]

@@ -75,7 +75,7 @@ def bubble(tables: Source, *, by: str | None = None, ax: Axes | None = None) -> 
         BadMarket: no asset is traded here, or there is no such column.
     """
     periods = table_of(tables, "periods", "period", "mean_price", "fundamental_value")
-    if periods["fundamental_value"].isna().all():
+    if len(periods) and periods["fundamental_value"].isna().all():
         raise BadMarket(
             "No asset is traded here: there is no fundamental value.",
             "Give the tables of simulate_asset_market, or of an AssetMarketPage.",

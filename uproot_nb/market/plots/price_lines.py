@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from uproot_nb.errors import BadMarket
 from uproot_nb.market.plots.sources import Source, check_period, has_table, one_market
 from uproot_nb.market.plots.style import (
     BLACK,
@@ -35,15 +34,10 @@ def price_path(tables: Source, *, ax: Axes | None = None) -> Axes:
         tables: those of one market, with `trades` and `periods`.
 
     Raises:
-        BadMarket: a table is missing, or there are several markets, or no period.
+        BadMarket: a table is missing, or there are several markets.
     """
     trades = one_market(tables, "trades", "period", "price")
     periods = one_market(tables, "periods", "period", *_BOUNDS)
-    if not len(periods):
-        raise BadMarket(
-            "The market has no periods: there is nothing to draw.",
-            "Draw it when its first period has begun.",
-        )
     ax, left, middles = axes_or_new(ax), 0, list[float]()
     for period, low, high in _equilibria(periods):
         prices = trades.loc[trades["period"] == period, "price"].tolist()

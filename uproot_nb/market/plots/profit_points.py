@@ -46,8 +46,9 @@ def profits(tables: Source, *, by: str | None = None, ax: Axes | None = None) ->
     names = [name for name in dict.fromkeys([*LABELS, "player", by]) if name in traders]
     earned = traders.groupby(names, sort=False, observed=True)[["surplus", "equilibrium_surplus"]]
     points = earned.sum(min_count=1).dropna().reset_index()
-    least = points["equilibrium_surplus"].min()  # near the others: the origin may be far away
-    ax.axline((least, least), slope=1, color=GREY, linewidth=0.9, linestyle="dashed")
+    if len(points):  # through a point near the others: the origin may be far away
+        least = points["equilibrium_surplus"].min()
+        ax.axline((least, least), slope=1, color=GREY, linewidth=0.9, linestyle="dashed")
     words = {"buy": "buyers", "sell": "sellers"}
     for number, (name, mine) in enumerate(points.groupby(by, sort=False, observed=True)):
         ax.plot(

@@ -46,11 +46,14 @@ def check_column(frame: pandas.DataFrame, column: str, advice: str) -> None:
 
 
 def check_numbers(frame: pandas.DataFrame, column: str, advice: str) -> None:
-    """Refuse a column of which nothing could be drawn: of texts, or without any number."""
+    """Refuse a column of which nothing could be drawn: of texts, or without any number.
+
+    A table without rows may be that of a session whose first period is still to come.
+    """
     import pandas  # lazy: an experiment that makes no table does not need it
 
     if not len(frame):
-        raise BadMarket("The table has no rows: there is nothing to draw.", advice)
+        return
     if not pandas.api.types.is_numeric_dtype(frame[column]):
         raise BadMarket(f"The column {column!r} does not have numbers.", advice)
     if frame[column].isna().all():
