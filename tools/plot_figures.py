@@ -21,7 +21,7 @@ __all__ = ["draw_all", "figures"]
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 DOTS_PER_INCH = 200
-TABLES = ["periods", "trades", "book", "induced_values", "traders"]
+TABLES = ["order_events", "periods", "trades", "book", "induced_values", "traders"]
 
 
 def study() -> Design:

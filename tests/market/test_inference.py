@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
@@ -106,6 +107,55 @@ def test_p_values_are_those_of_all_permutations_of_sessions(periods: pandas.Data
         assert (row["sessions"], row["other_sessions"], row["exact"]) == (5, 5, True)
 
 
+def counted_by_fractions(first: list[Fraction], second: list[Fraction]) -> float:
+    """Return the two-sided p-value of all permutations, without any rounding."""
+    pooled, size = first + second, len(first)
+    rest = len(second)
+
+    def gap(mine: list[Fraction]) -> Fraction:
+        return sum(mine) / size - (sum(pooled) - sum(mine)) / rest
+
+    observed = gap(first)
+    gaps = [gap([pooled[n] for n in p]) for p in combinations(range(len(pooled)), size)]
+    below = Fraction(sum(one <= observed for one in gaps), len(gaps))
+    above = Fraction(sum(one >= observed for one in gaps), len(gaps))
+    return float(min(Fraction(1), 2 * min(below, above)))
+
+
+def table_of_sessions(
+    arms: dict[str, list[list[Fraction]]], scale: Fraction = Fraction(1)
+) -> pandas.DataFrame:
+    """Return a row per period of each session, from the numbers of each arm's sessions."""
+    return pandas.DataFrame([
+        {"arm": arm, "session": f"{arm} {n}", "period": period, "efficiency": float(one * scale)}
+        for arm, sessions in arms.items()
+        for n, numbers in enumerate(sessions)
+        for period, one in enumerate(numbers, 1)
+    ])  # fmt: skip
+
+
+def test_equal_means_have_a_p_value_of_one() -> None:
+    arms = {"a": [85, 85, 75, 70], "b": [70, 70, 90, 85]}
+    sessions = {arm: [[Fraction(one, 100)] for one in made] for arm, made in arms.items()}
+    tests = study_tables(table_of_sessions(sessions), ["efficiency"]).tests
+    assert list(tests["p_value"]) == [1.0]
+
+
+@pytest.mark.parametrize("scale", [Fraction(1), Fraction(1, 10**6), Fraction(10**7, 3)])
+def test_permutations_that_tie_are_counted_as_by_fractions(scale: Fraction) -> None:
+    """Efficiencies are fractions of a maximum surplus, so many permutations tie."""
+    chance = numpy.random.default_rng(7)
+    for trial in range(25):
+        sizes = {"a": 4, "b": 3 + trial % 2}
+        arms = {
+            arm: [[Fraction(int(k), 16) for k in chance.integers(8, 17, 6)] for _ in range(size)]
+            for arm, size in sizes.items()
+        }
+        (test,) = study_tables(table_of_sessions(arms, scale), ["efficiency"]).tests.itertuples()
+        first, second = ([sum(one) / Fraction(len(one)) for one in made] for made in arms.values())
+        assert test.p_value == pytest.approx(counted_by_fractions(first, second), rel=1e-12)
+
+
 @pytest.mark.long
 def test_a_published_permutation_test_comes_out() -> None:
     """Mice with and without treatment: Efron and Tibshirani 1993, table 2.1, chapter 15.
@@ -170,6 +220,17 @@ def test_what_cannot_be_tested_is_refused(periods: pandas.DataFrame) -> None:
         study_tables(periods, ["profit"])
     with pytest.raises(BadMarket, match="A session is in more than one arm"):
         study_tables(periods.assign(session="monday"))
+    with pytest.raises(BadMarket, match=r"not a list of columns.*\n.*\['efficiency'\]"):
+        study_tables(periods, "efficiency")
+    with pytest.raises(BadMarket, match="'arm' has 'continuous', which is not a number"):
+        study_tables(periods, ["arm"])
+    with pytest.raises(BadMarket, match="'alpha' is given twice"):
+        study_tables(periods, ["alpha", "efficiency", "alpha"])
+
+
+def test_missing_numbers_among_objects_are_left_out(periods: pandas.DataFrame) -> None:
+    objects = periods.assign(alpha=periods["alpha"].astype(object).where(periods["alpha"].notna()))
+    pandas.testing.assert_frame_equal(study_tables(objects).means, study_tables(periods).means)
 
 
 @pytest.mark.parametrize("package", ["statsmodels", "scipy"])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
+from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 from uproot_nb.errors import BadMarket, UprootError
@@ -88,6 +90,7 @@ def study_tables(
     the arms' means; all permutations are counted if they are no more than *resamples*. Two-sided
     is as in scipy: twice the smaller tail, but no more than 1. With arms of unequal numbers of
     sessions this is not the share of permutations whose difference is as large in absolute value.
+    Differences that are equal but for rounding in the means count as equal.
 
     Args:
         periods: a row per period and session, such as the table `periods` of `simulate_markets`,
@@ -99,12 +102,16 @@ def study_tables(
         seed: of these draws.
 
     Raises:
-        BadMarket: a column is missing, or a session is in two arms.
+        BadMarket: a column is missing, an outcome has no numbers or is given twice, or a session
+            is in two arms.
         UprootError: scipy or statsmodels is not installed.
     """
     import pandas  # lazy: an experiment that makes no table does not need it
 
+    _check_outcomes(outcomes)
     _check_columns(periods, [by, session, "period", *outcomes])
+    for outcome in outcomes:
+        _check_numbers(periods, outcome)
     if (periods.groupby(session, observed=True)[by].nunique() > 1).any():
         raise BadMarket(
             f"A {session} is in more than one {by}.",
@@ -171,14 +178,26 @@ def _p_value(first: Any, second: Any, resamples: int, seed: int) -> float:
     if min(len(first), len(second)) < 2:
         return math.nan
     found = _scipy_stats().permutation_test(
-        (first, second), _difference, permutation_type="independent", vectorized=True,
-        n_resamples=resamples, alternative="two-sided", random_state=seed,
+        (first, second), partial(_shifted_difference, shift=_shift(first, second)),
+        permutation_type="independent", vectorized=True, n_resamples=resamples,
+        alternative="two-sided", random_state=seed,
     )  # fmt: skip
     return float(found.pvalue)
 
 
-def _difference(first: Any, second: Any, axis: int = -1) -> Any:
-    return first.mean(axis=axis) - second.mean(axis=axis)
+_SHIFT = 100
+"""Times the largest number. Two statistics are equal for scipy if they differ by no more than 1e-14
+(100 machine epsilons in newer versions) of the one observed. Rounding in the means does not become
+smaller where the difference does, so the shift makes that 2e-12 of the largest number."""
+
+
+def _shift(first: Any, second: Any) -> float:
+    """Return what is added to all differences of means: no p-value depends on it but for ties."""
+    return _SHIFT * max(float(abs(first).max()), float(abs(second).max()))
+
+
+def _shifted_difference(first: Any, second: Any, axis: int = -1, *, shift: float) -> Any:
+    return first.mean(axis=axis) - second.mean(axis=axis) + shift
 
 
 def _cell(mean: float, error: float, digits: int) -> str:
@@ -193,6 +212,32 @@ def _check_columns(periods: pandas.DataFrame, names: Sequence[str]) -> None:
             f"The table has no column {missing[0]!r}.",
             'Give the table of a study: simulate_markets(study, seeds, tables=["periods"])'
             '["periods"].',
+        )
+
+
+def _check_outcomes(outcomes: Sequence[str]) -> None:
+    if isinstance(outcomes, str):
+        raise BadMarket(
+            f"outcomes={outcomes!r} is one text, not a list of columns.",
+            f"Write study_tables(periods, [{outcomes!r}]).",
+        )
+    twice = [name for place, name in enumerate(outcomes) if name in outcomes[:place]]
+    if twice:
+        raise BadMarket(f"The outcome {twice[0]!r} is given twice.", "Give each outcome once.")
+
+
+def _check_numbers(periods: pandas.DataFrame, outcome: str) -> None:
+    """Refuse a column of texts or dates: it has no mean."""
+    import pandas  # lazy: as above
+
+    column = periods[outcome]
+    if pandas.api.types.is_numeric_dtype(column):
+        return
+    odd = [one for one in column.dropna() if not isinstance(one, Number)]
+    if odd:
+        raise BadMarket(
+            f"The column {outcome!r} has {odd[0]!r}, which is not a number.",
+            "Give columns of numbers as outcomes, such as efficiency.",
         )
 
 

@@ -163,7 +163,7 @@ def test_drawn_values_are_those_of_a_market(tmp_path: Path) -> None:
     [
         (["arm,period,item"], "no column 'trader'"),
         ([], "has no lines"),
-        (["a,1,value,b1,1,cheap"], "amounts of money"),
+        (["a,1,value,b1,1,cheap"], "Line 2 .*amount of money"),
         (["a,1,value,b1,one,90"], "Line 2 .*invalid literal"),
         (["a,1,value,b1,1,90", "a,1,value,b1,1,80"], "Line 3 .*unit 1 appears twice"),
         (["a,1,value,b1,2,90"], r"units \[2\]"),
@@ -172,7 +172,24 @@ def test_drawn_values_are_those_of_a_market(tmp_path: Path) -> None:
         (["a,,robot,,,ZIQ"], "Line 2 .*ZIQ"),
         (["a,1,value,b1,1,90", "a,1,rules.improved,,,True"], "no such rule"),
         (["a,,periods,,,3"], "no values and costs"),
-        (["a,1,value,b1,1,90", "a,,periods,,,0"], "periods=0"),
+        (["a,1,value,b1,1,90", "a,,periods,,,0"], "Line 3 .*periods=0"),
+        (["a,1,value,b1,1,abc"], "Line 2 .*'abc' is not an amount of money"),
+        (["a,1,value,b1,1,90", "a,1,cost,s1,1,"], "Line 3 .*'' is not an amount of money"),
+        (["a,1,value,b1,1,90", 'a,1,cost,s1,1,"1,000"'], "Line 3 .*'1,000' is not an amount"),
+        (["a,1,value,b1,1,1,000"], "Line 2 .*more cells than the first line"),
+        (["a,1,value,b1,1,90", "a,1,rules.tick,,,x"], "Line 3 .*tick cannot be like that"),
+        (["a,1,value,b1,1,90", "a,1,rules.tick,,,0"], "Line 3 .*rules.tick"),
+        (["a,1,value,b1,1,90", "a,1,rules.buyer_tax,,,5"], r'Line 3 .*to_csv does: {"per_unit"'),
+        (['a,1,rules.buyer_tax,,,"{""per_unit"": ""x""}"'], "Line 2 .*buyer_tax cannot be"),
+        (["a,1,value,b1,1,90", "a,1,rules.terms,,,ioc"], r"Line 3 .*to_csv does: \["),
+        (["a,1,value,b1,1,90", "a,1,rules.breaker,,,9"], "Line 3 .*breaker cannot be"),
+        (
+            ["a,1,value,b1,1,90", "a,1,rules.floor,,,50", "a,2,rules.ceiling,,,40"],
+            r"Line 3 and 4 .*rules.floor, rules.ceiling",
+        ),
+        (["a,1,rules.tick,,,5", "a,1,rules.tick,,,2"], "Line 3 .*it appears twice"),
+        (["a,,periods,,,3", "b,,periods,,,3", "a,,periods,,,3"], "Line 4 .*it appears twice"),
+        (["a,,robot,b1,,ZIP", "a,,robot,b1,,ZIC"], "Line 3 .*it appears twice"),
         (["a,1,rules.improvement,,,no"], "Line 2 .*True or False"),
         (["a,1,rules.no_loss,,,0"], "Line 2 .*True or False"),
         (["a,1,rules.short_sales,,,none"], "Line 2 .*True or False"),
@@ -184,3 +201,62 @@ def test_a_file_that_is_no_design_says_where(lines: list[str], words: str, tmp_p
     header = [] if lines and lines[0].startswith("arm") else ["arm,period,item,trader,unit,amount"]
     with pytest.raises(BadMarket, match=words):
         read("\n".join([*header, *lines]), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["b1 ", " b1", "", " ", "b1\t", "b1\u00a0"])
+def test_names_that_cells_would_shorten_are_not_written(name: str) -> None:
+    values = InducedValues({name: [90]}, {"s1": [10]})
+    with pytest.raises(BadMarket, match=r"The trader .* cannot be written"):
+        Design(values).to_csv()
+    right = InducedValues({"b1": [90]}, {"s1": [10]})
+    with pytest.raises(BadMarket, match=r"The arm .* cannot be written"):
+        Design(right, arms={name: {}, "other": {}}).to_csv()
+    with pytest.raises(BadMarket, match=r"The arm .* cannot be written"):
+        Design(right, name=name).to_csv()
+
+
+def test_the_only_arm_comes_back_by_its_name(tmp_path: Path) -> None:
+    values = InducedValues({"b1": [90]}, {"s1": [10]})
+    design = Design(values, ZIC, arms={"only": {"periods": 2}})
+    again = read(design.to_csv(), tmp_path)
+    assert again.arm("only").periods == 2
+    assert described(again) == described(design)
+    with pytest.raises(BadMarket, match=r"no arm 'other'.*\n.*only only"):
+        again.arm("other")
+
+
+def test_empty_rows_of_a_spreadsheet_are_left_out(tmp_path: Path) -> None:
+    lines = [
+        "arm,period,item,trader,unit,amount,note", ",,,,,,", "a,1,value,b1,1,90,", ",,,,,,a note",
+        "a,1,cost,s1,1,10,", ",,,,,,", " , ,,,,,", "",
+    ]  # fmt: skip
+    assert read("\n".join(lines), tmp_path).values == InducedValues({"b1": [90]}, {"s1": [10]})
+    with pytest.raises(BadMarket, match="has no lines"):
+        read("\n".join(lines[:2]), tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-le", "mac_roman"])
+def test_a_file_in_another_encoding_is_refused_with_what_to_do(
+    encoding: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "design.csv"
+    text = "arm,period,item,trader,unit,amount\na,1,cost,s1,1,10\na,1,value,Käufer,1,90\n"
+    path.write_bytes(text.encode(encoding))
+    line = 1 if encoding.startswith("utf-16") else 3
+    with pytest.raises(BadMarket, match=rf"not text in UTF-8: line {line} .*\n.*CSV UTF-8"):
+        Design.read_csv(path)
+    path.write_bytes(text.encode("utf-8-sig"))
+    assert Design.read_csv(path).seats == ["Käufer", "s1"]
+
+
+def test_lines_may_end_as_on_an_old_macintosh(tmp_path: Path) -> None:
+    text = "arm;period;item;trader;unit;amount\ra;1;value;b1;1;90,5\ra;1;cost;s1;1;10\r"
+    values = InducedValues({"b1": [Decimal("90.5")]}, {"s1": [10]})
+    assert read(text, tmp_path).values == values
+
+
+@pytest.mark.parametrize("line", [1, 2])
+def test_a_quote_that_does_not_end_is_refused(line: int, tmp_path: Path) -> None:
+    lines = ["arm,period,item,trader,unit,amount"] * (line - 1) + ['"' + "x" * 140_000]
+    with pytest.raises(BadMarket, match=rf"Line {line} cannot be read: its cells"):
+        read("\n".join(lines), tmp_path)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+import numpy
 import pandas
 import pytest
 
@@ -110,6 +111,26 @@ def test_bots_sit_where_no_person_does_and_each_has_a_trader_of_its_own() -> Non
         1: "Sniper", 2: "GD", 3: "ZIC", 4: "ZIP", 6: "GD", 7: "ZIC",
     }  # fmt: skip
     assert list(design.bots(people=2)) == [2, 3, 4, 5, 6, 7]
+    assert list(design.bots(people=numpy.int64(7))) == [7]
+    assert list(design.bots(people=numpy.arange(7))) == [7]
+    assert (len(design.bots(people=0)), design.bots(people=8)) == (8, {})
+
+
+@pytest.mark.parametrize("people", [-1, 9, [8], [-1], "01", ["0"], True, None, 1.5, [0.0]])
+def test_people_have_places_that_there_are(people: Any) -> None:
+    makers = {"b1": ZIP, "b2": GD, "s1": Sniper, "s2": ZIC}
+    with pytest.raises(BadMarket, match=r"are not places.*0 to 7.*\n.*0 to 8"):
+        Design(LOW, makers, groups=2).bots(people=people)
+
+
+@pytest.mark.parametrize("rules", [Rules(budget=True), {1: Rules(), 2: Rules(budget=True)}])
+def test_a_budget_without_cash_is_not_simulated(rules: Any) -> None:
+    design = Design(LOW, ZIC, periods=2, rules=rules)
+    with pytest.raises(BadMarket, match="nobody can bid"):
+        design.simulate(1)
+    with pytest.warns(UserWarning, match="nobody can bid"):
+        design.pages()
+    assert Design(LOW, ZIC, rules=Rules(budget=False), steps=50).simulate(1).trades.shape[0]
 
 
 def test_who_buys_and_sells_has_one_seat() -> None:
@@ -158,6 +179,8 @@ def test_what_only_one_arm_has_is_asked_of_an_arm(ask: Any) -> None:
         ({"traders": {"b1": ZIC}}, "do not fit: b2, s1, s2"),
         ({"arms": {"short": {"period": 3}}}, "'short' does not change"),
         ({"arms": {"short": {"periods": 0}}}, "periods=0"),
+        ({"arms": {"short": {"arms": {"shorter": {}}}}}, "'short' has arms or a name"),
+        ({"arms": {"short": {"name": "long"}}}, "'short' has arms or a name"),
     ],
 )
 def test_a_design_says_what_is_wrong_with_it(arguments: dict[str, Any], words: str) -> None:

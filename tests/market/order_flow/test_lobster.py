@@ -328,8 +328,58 @@ def test_an_execution_in_a_halt_reduces_its_order() -> None:
     [
         (1.0, 1, 5, 3, 10_000, 0), (1.0, 1, 5, 3, None, 1), (1.0, 1, 5, 3, float("nan"), 1),
         ("late", 1, 5, 3, 10_000, 1), (float("nan"), 1, 5, 3, 10_000, 1),
+        (1.0, 1, 5, 3, 587.25, 1), (1.0, 1, 5, 2.5, 10_000, 1), (1.0, 1, 5, 0, 10_000, 1),
+        (1.0, 2, 4, -3, 10_000, 1),
     ],
 )  # fmt: skip
 def test_a_row_that_is_no_message_is_named(row: tuple[Any, ...]) -> None:
     with pytest.raises(BadMarket, match="Row 1 is not a message"):
         replayed((0.0, 1, 4, 3, 10_000, 1), row)
+
+
+def test_whole_numbers_may_be_floats() -> None:
+    flow = replayed((0.0, 1, 4.0, 3.0, 10_000.0, 1.0))
+    assert flow.depth.iloc[0].tolist() == [NO_ASK, 0, 10_000, 3]
+
+
+def test_time_that_goes_backwards_is_refused() -> None:
+    rows = (2.0, 1, 4, 3, 10_000, 1), (2.0, 1, 5, 3, 10_000, 1), (1.5, 1, 6, 3, 10_000, 1)
+    with pytest.raises(BadMarket, match=r"Row 2 is earlier.*: 1.5 after 2.0.*\n.*one day"):
+        replayed(*rows)
+    assert len(replayed(*rows[:2]).depth) == 2
+
+
+def test_an_order_with_the_number_of_one_that_stands_is_left_out() -> None:
+    flow = replayed(
+        (1.0, 1, 5, 3, 1_000_000, 1), (2.0, 1, 5, 4, 1_010_000, 1), (3.0, 3, 5, 3, 1_000_000, 1),
+        (4.0, 1, 5, 4, 1_010_000, 1), (5.0, 3, 5, 4, 1_010_000, 1),
+    )  # fmt: skip
+    assert list(zip(flow.notes.message, flow.notes.note, strict=True)) == [(1, "repeated number")]
+    assert [row[2:] for row in flow.depth.to_numpy().tolist()] == [
+        [1_000_000, 3], [1_000_000, 3], [NO_BID, 0], [1_010_000, 4], [NO_BID, 0]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "1.0,1,5\n1.0,1,5,3,4\n", "1.0,1,5,3,10000,ä\n"])
+def test_a_file_without_messages_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "message.csv"
+    path.write_bytes(text.encode("cp1252"))
+    with pytest.raises(BadMarket, match=r"no messages in .*message.csv"):
+        replay_orders(path)
+
+
+@pytest.mark.parametrize("levels", [0, -1, 2.0, True])
+def test_books_have_a_level_at_least(levels: Any) -> None:
+    tables = SimulatedMarket([PeriodEvents(1)], [])
+    for call in (lambda: to_lobster(tables, levels=levels),
+                 lambda: replay_orders(pandas.DataFrame(REAL), levels=levels)):  # fmt: skip
+        with pytest.raises(BadMarket, match="not a number of levels"):
+            call()
+
+
+@pytest.mark.parametrize(
+    "opening", [[587.25, 5, 1_000_000, 7], [1_000_000, 5, 990_000], [1_000_000, None]]
+)
+def test_an_opening_that_is_no_row_of_a_book_file_is_refused(opening: list[Any]) -> None:
+    with pytest.raises(BadMarket, match="not a row of a book file"):
+        replayed((1.0, 1, 5, 3, 900_000, 1), opening=pandas.Series(opening))

@@ -149,14 +149,55 @@ def test_the_history_of_quotes_is_the_table_book(market: MarketTables) -> None:
     book = market.book[market.book["period"] == 2]
     begin = book["time"].iloc[0]
     found = lines_of(ax)
-    for side in ("bid", "ask"):
-        numpy.testing.assert_array_equal(found[f"best {side}"][1], book[side])
-        assert found[f"best {side}"][0] == list(book["time"] - begin)
+    for side in ("bid", "ask"):  # the last quotes stand until the close, at step 160
+        last = book[side].iloc[-1]
+        numpy.testing.assert_array_equal(found[f"best {side}"][1], [*book[side], last])
+        assert found[f"best {side}"][0] == [*(book["time"] - begin), 160 - begin]
     trades = market.trades[market.trades["period"] == 2]
     assert found["trades"] == (list(trades["time"] - begin), list(trades["price"]))
     assert ax.get_xlabel().startswith("steps")
     stamped = {"book": market.book.assign(timestamp=0), "trades": market.trades}
     assert plots.bid_ask_history(stamped).get_xlabel().startswith("seconds")
+
+
+class QuotesOnce:
+    """A trader who sends one order, and is content with it."""
+
+    def __init__(self, price: int) -> None:
+        self._prices: list[int | None] = [price]
+
+    def quote(self, view: Any, chance: Any) -> Any:
+        """Return the price, once."""
+        return self._prices.pop() if self._prices else None
+
+    def observe(self, shout: Any, view: Any, chance: Any) -> None:
+        """Learn nothing."""
+
+
+def test_quotes_that_stand_to_the_end_are_drawn_until_the_close() -> None:
+    values = InducedValues({"b": [90]}, {"s": [10]})
+    robots = {"b": lambda: QuotesOnce(40), "s": lambda: QuotesOnce(100)}
+    tables = Design(values, robots, steps=100).simulate(1)
+    begin = tables.book["time"].iloc[0]
+    found = lines_of(plots.bid_ask_history(tables))
+    assert tables.periods["mean_spread"].iloc[0] == 60
+    for side, price in (("bid", 40), ("ask", 100)):
+        places, prices = found[f"best {side}"]
+        assert (places[-1], prices[-1]) == (100 - begin, price)
+    book_only = {"book": tables.book, "trades": tables.trades}
+    assert lines_of(plots.bid_ask_history(book_only))["best bid"][0][-1] < 10
+    events = tables.order_events
+    open_yet = {**book_only, "order_events": events[events["event"] != "close"]}
+    assert lines_of(plots.bid_ask_history(open_yet))["best bid"][0][-1] < 10
+
+
+def test_the_history_of_a_period_without_orders_is_empty_and_not_refused(
+    market: MarketTables,
+) -> None:
+    tables = {name: getattr(market, name) for name in ("book", "trades")}
+    none = {name: table[table["period"] != 2] for name, table in tables.items()}
+    ax = plots.bid_ask_history({**none, "periods": market.periods}, period=2)
+    assert lines_of(ax)["trades"] == ([], [])
 
 
 @pytest.mark.long
@@ -299,6 +340,110 @@ def test_a_missing_table_is_named(study: dict[str, pandas.DataFrame]) -> None:
     only = {"periods": study["periods"]}
     with pytest.raises(BadMarket, match=r"no table 'traders'.*\n.*tables=\[\"traders\"\]"):
         plots.profits(only)
+
+
+TABLES = ("order_events", "trades", "book", "induced_values", "periods", "traders")
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [
+        (lambda one, _: plots.supply_and_demand(one, period=99), r"period 99.*\n.*: 1, 2, 3\."),
+        (lambda one, _: plots.bid_ask_history(one, period=99), r"period 99.*\n.*: 1, 2, 3\."),
+        (lambda _, asset: plots.supply_and_demand(asset), "Nobody has values or costs"),
+        (lambda _, asset: plots.profits(asset), r"'surplus' is missing.*\n.*not of assets"),
+        (lambda _, asset: plots.by_period(asset), r"'efficiency' is missing.*\n.*mean_price"),
+        (lambda one, _: plots.profits(one, by="foo"), "no column 'foo'"),
+        (lambda one, _: plots.by_period(one["traders"], "side"), "'side' does not have numbers"),
+        (lambda one, _: plots.profits(one["periods"]), "not the table 'traders'"),
+        (lambda one, _: plots.bubble(one["trades"]), "not the table 'periods'"),
+        (lambda one, _: plots.price_path(one["trades"]), "not the table 'periods'"),
+        (lambda one, _: plots.bid_ask_history(one["book"]), "not the table 'trades'"),
+        (lambda one, _: plots.supply_and_demand(one["trades"]), "not the table 'induced_values'"),
+    ],
+)
+def test_nothing_is_drawn_where_there_is_nothing_to_see(
+    draw: Any, words: str, market: MarketTables, asset: MarketTables
+) -> None:
+    one, other = ({name: getattr(it, name) for name in TABLES} for it in (market, asset))
+    with pytest.raises(BadMarket, match=words):
+        draw(one, other)
+    assert pyplot.get_fignums() == []
+
+
+@pytest.mark.parametrize("arm", [False, True])
+@pytest.mark.parametrize("name", ["by_period", "bubble", "price_path", "profits"])
+def test_a_session_before_its_first_period_has_empty_axes(
+    name: str, arm: bool, market: MarketTables
+) -> None:
+    tables = {table: getattr(market, table).iloc[:0] for table in TABLES}
+    if arm:
+        tables = {table: frame.assign(arm="x") for table, frame in tables.items()}
+    ax = getattr(plots, name)(tables)
+    assert not any(len(line.get_xdata()) for line in ax.get_lines())
+
+
+ARMS = ["an arm with a long name of its own", "call", "improvement", "zip"]
+
+
+def with_arms(table: pandas.DataFrame, count: int) -> pandas.DataFrame:
+    made = [table.assign(arm=name, session=f"{name} 1") for name in ARMS[:count]]
+    return pandas.concat(made, ignore_index=True)
+
+
+def figure_of(name: str, count: int, market: MarketTables, asset: MarketTables, ax: Any) -> Axes:
+    """Draw a figure that shows several arms; one that does not, with as much as it can show."""
+    if name == "bubble":
+        periods = with_arms(asset.periods, count)
+        periods["fundamental_value"] += periods["arm"].map(len)
+        return plots.bubble(periods, ax=ax)
+    if name == "by_period":
+        return plots.by_period(with_arms(market.periods, count), ax=ax)
+    if name == "profits":
+        return plots.profits(with_arms(market.traders, count), ax=ax)
+    if name == "supply_and_demand":
+        rules = Rules(buyer_tax=Tax(5), seller_tax=Tax(3), ceiling=40)
+        return plots.supply_and_demand(VALUES, market.trades, rules=rules, ax=ax)
+    return {"price_path": plots.price_path, "bid_ask_history": plots.bid_ask_history}[name](
+        market, ax=ax
+    )
+
+
+@pytest.mark.parametrize("count", [1, 4])
+@pytest.mark.parametrize("name", sorted(set(plots.__all__) - {"select"}))
+def test_a_legend_hides_nothing_and_is_in_the_figure(
+    name: str, count: int, market: MarketTables, asset: MarketTables
+) -> None:
+    ax = figure_of(name, count, market, asset, None)
+    figure: Any = ax.figure
+    figure.draw_without_rendering()
+    legend = ax.get_legend()
+    assert legend is not None
+    box, inside = legend.get_window_extent(), ax.get_window_extent()
+    numbers: Any = ax.xaxis.get_tightbbox()
+    assert not box.overlaps(inside)
+    assert not box.overlaps(numbers)
+    assert box.x1 <= inside.x1 + 1
+    assert (box.x0 >= 0, box.y0 >= 0) == (True, True)
+    assert inside.height > 1.7 * figure.dpi  # nor does it take room from the data
+    assert figure.get_size_inches()[0] == pytest.approx(3.3)
+
+
+@pytest.mark.parametrize("layout", [None, "constrained", "tight"])
+def test_a_legend_is_in_an_authors_figure_and_not_on_its_title(
+    layout: Any, market: MarketTables, asset: MarketTables
+) -> None:
+    figure, axes = pyplot.subplots(1, 2, figsize=(6.6, 2.5), layout=layout)
+    for name, ax in zip(("by_period", "profits"), axes, strict=True):
+        figure_of(name, 4, market, asset, ax).set_title("a panel")
+    figure.draw_without_rendering()
+    assert tuple(figure.get_size_inches()) == (6.6, 2.5)
+    for ax in axes:
+        box = ax.get_legend().get_window_extent()
+        assert not box.overlaps(ax.get_window_extent())
+        assert not box.overlaps(ax.title.get_window_extent())
+        assert box.y0 >= 0
+        assert box.x1 <= figure.bbox.x1
 
 
 @pytest.mark.long

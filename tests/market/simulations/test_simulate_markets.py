@@ -245,6 +245,7 @@ def test_a_task_that_an_executor_loses_is_rows_with_the_error() -> None:
         (DESIGNS, [], {}, "no seed"),
         (DESIGNS, [1, 1], {}, "twice"),
         (DESIGNS, [1, numpy.int64(1)], {}, "twice"),
+        (DESIGNS, [1, "1"], {}, "twice"),
         (DESIGNS, [0.5], {}, "not a seed"),
         (DESIGNS, [True], {}, "not a seed"),
         (DESIGNS, [1], {"tables": "trades"}, "not a list"),

@@ -59,6 +59,17 @@ def test_sessions_of_different_arms_share_no_draws() -> None:
     assert one != other
 
 
+def test_sessions_of_the_same_name_are_refused() -> None:
+    named = Design(VALUES, ZIC, steps=60, arms={"call": {}, "call 3": {}})
+    seeds = ["3 1", "1"]
+    with pytest.raises(BadMarket, match=r"'call' and 'call 3' both have a session 'call 3 1'"):
+        simulate_markets(named, seeds, Here(), progress=False)
+    made = simulate_markets(named, seeds[1:], Here(), progress=False)
+    assert list(made["session"]) == ["call 1", "call 3 1"]
+    with pytest.raises(BadMarket, match="same seed twice"):
+        simulate_markets(named, [1, "1"], Here(), progress=False)
+
+
 def test_without_groups_and_arms_there_is_one_arm_and_no_column_of_groups() -> None:
     design = Design(VALUES, ZIC, steps=30, name="alone")
     markets = simulate_markets(design, [1, 2], Here(), progress=False)

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, Protocol
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.analysis.values import InducedValues
-from uproot_nb.market.orderbook.amounts import Price
+from uproot_nb.market.designs.schedules import COUNTS
+from uproot_nb.market.orderbook.amounts import Price, exact
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.traders.adaptive import AA
 from uproot_nb.market.traders.belief import GD
@@ -23,7 +24,7 @@ from uproot_nb.market.traders.sniper import Sniper
 from uproot_nb.market.traders.zero_intelligence import ZIC, ZIU
 from uproot_nb.market.traders.zero_intelligence_plus import ZIP
 
-__all__ = ["arms_in", "text_of"]
+__all__ = ["arms_in", "decoded", "text_of"]
 
 _COLUMNS = ("arm", "period", "item", "trader", "unit", "amount")
 _USUAL: dict[str, Any] = {"groups": 1, "steps": 1_000, "clear_after_trade": False, "traders": None}
@@ -76,11 +77,16 @@ class WritableDesign(Protocol):
 
 
 def text_of(design: WritableDesign, seed: int | str) -> str:
-    """Return a design as CSV text."""
+    """Return a design as CSV text.
+
+    Raises:
+        BadMarket: the file would lose a part of a name.
+    """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for name, arm in design.each_arm().items():
+        _check_name("arm", name)
         writer.writerows(_rows(name, arm, seed))
     return file.getvalue()
 
@@ -100,6 +106,7 @@ def _rows(arm: str, design: WritableDesign, seed: int | str) -> Iterator[DesignR
         values = design.values_in(number, seed)
         for item, side in _SIDES.items():
             for trader, units in getattr(values, side).items():
+                _check_name("trader", trader)
                 for unit, amount in enumerate(units, 1):
                     yield DesignRow(arm, str(number), item, trader, str(unit), _written(amount))
 
@@ -114,6 +121,34 @@ def _rule_rows(arm: str, period: str, before: Rules, rules: Rules) -> Iterator[D
             yield DesignRow(arm, period, _RULE + name, "", "", amount)
 
 
+def _check_name(what: str, name: str) -> None:
+    if not name or name.strip() != name:
+        raise BadMarket(
+            f"The {what} {name!r} cannot be written: cells lose blanks at their ends.",
+            f"Give the {what} a name that neither begins nor ends with a blank.",
+        )
+
+
+def decoded(data: bytes) -> str:
+    """Return the text of a file, or refuse what is not UTF-8: a guess might spoil the names.
+
+    Raises:
+        BadMarket: it is another encoding, as that of Excel's files without "UTF-8" in their type.
+    """
+    place = data.find(0)  # UTF-16, where it begins without a mark
+    if place < 0:
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            place = error.start
+    line = 1 + data.count(b"\n", 0, place)
+    raise BadMarket(
+        f"The file is not text in UTF-8: line {line} has a byte {data[place]:#04x}.",
+        'Save it again, in Excel as "CSV UTF-8 (Comma delimited)", and not as "CSV" or "Unicode '
+        'Text"; elsewhere with UTF-8 as its encoding.',
+    )
+
+
 def arms_in(text: str) -> dict[str, dict[str, Any]]:
     """Return the arguments of `Design` for each arm of a file.
 
@@ -122,29 +157,54 @@ def arms_in(text: str) -> dict[str, dict[str, Any]]:
     Raises:
         BadMarket: a line cannot be read.
     """
-    head = text.partition("\n")[0]
+    head = next(iter(text.splitlines()), "")
     has_commas = ";" in head and "," not in head
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=";" if has_commas else ",")
-    missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+    try:
+        missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+    except csv.Error as error:
+        raise _unreadable(1, "its cells", error) from None
     if missing:
         raise BadMarket(
             f"The file has no column {missing[0]!r}.", f"It needs {', '.join(_COLUMNS)}."
         )
     arms: dict[str, _Arm] = {}
-    for line in reader:
-        row = DesignRow(*((line[name] or "").strip() for name in _COLUMNS))
-        if has_commas and re.fullmatch(r"[+-]?\d*,\d+", row.amount):
-            row = row._replace(amount=row.amount.replace(",", "."))
+    for row in _rows_in(reader, has_commas):
         try:
-            arms.setdefault(row.arm or "market", _Arm()).take(row)
+            arms.setdefault(row.arm or "market", _Arm()).take(row, reader.line_num)
         except (ValueError, KeyError) as error:
-            raise BadMarket(
-                f"Line {reader.line_num} cannot be read: {','.join(row)} ({error}).",
-                "See Design.to_csv for the format.",
-            ) from None
+            raise _unreadable(reader.line_num, ",".join(row), error) from None
     if not arms:
         raise BadMarket("The file has no lines.", "See Design.to_csv for its format.")
     return {name: arm.arguments() for name, arm in arms.items()}
+
+
+def _rows_in(reader: csv.DictReader[str], has_commas: bool) -> Iterator[DesignRow]:
+    """Yield all rows but those of empty cells, which spreadsheets leave at the end."""
+    while True:
+        begin = reader.line_num + 1
+        try:
+            line: Mapping[Any, Any] | None = next(reader, None)
+        except csv.Error as error:
+            raise _unreadable(begin, "its cells", error) from None
+        if line is None:
+            return
+        row = DesignRow(*((line[name] or "").strip() for name in _COLUMNS))
+        further = [cell for cell in line.get(None) or () if cell.strip()]
+        if further:
+            raise _unreadable(
+                reader.line_num, ",".join([*row, *further]), "it has more cells than the first line"
+            )
+        if has_commas and re.fullmatch(r"[+-]?\d*,\d+", row.amount):
+            row = row._replace(amount=row.amount.replace(",", "."))
+        if any(row):
+            yield row
+
+
+def _unreadable(line: int, what: str, why: Exception | str) -> BadMarket:
+    return BadMarket(
+        f"Line {line} cannot be read: {what} ({why}).", "See Design.to_csv for the format."
+    )
 
 
 class _Arm:
@@ -154,17 +214,23 @@ class _Arm:
         self._settings: dict[str, Any] = {}
         self._robots: dict[str, Any] = {}
         self._rules: dict[int, dict[str, Any]] = {}
+        self._lines: dict[int, dict[str, int]] = {}
+        """The line of each rule."""
         self._units: dict[int, dict[str, dict[str, dict[int, Price]]]] = {}
 
-    def take(self, row: DesignRow) -> None:
+    def take(self, row: DesignRow, line: int) -> None:
         """Take a row; a ValueError or KeyError says what is wrong."""
         if row.item in _SETTINGS:
-            self._settings[row.item] = _checked(row.item, _read(row.amount))
+            _put(self._settings, row.item, _checked(row.item, _read(row.amount)))
         elif row.item == "robot":
-            self._robots[row.trader] = _ROBOTS[row.amount]
+            if row.amount not in _ROBOTS:
+                raise ValueError(f"{row.amount!r} is none of {', '.join(_ROBOTS)}")
+            _put(self._robots, row.trader, _ROBOTS[row.amount])
         elif row.item.startswith(_RULE):
-            name = row.item.removeprefix(_RULE)
-            self._rules.setdefault(int(row.period), {})[name] = _checked(name, _read(row.amount))
+            name, period = row.item.removeprefix(_RULE), int(row.period)
+            rule = _checked_rule(name, _checked(name, _read(row.amount)))
+            _put(self._rules.setdefault(period, {}), name, rule)
+            self._lines.setdefault(period, {})[name] = line
         elif row.item in _SIDES and row.trader:
             self._take_unit(row, _SIDES[row.item])
         else:
@@ -175,7 +241,10 @@ class _Arm:
         units, unit = sides[side].setdefault(row.trader, {}), int(row.unit)
         if unit in units:
             raise ValueError(f"unit {unit} appears twice")
-        units[unit] = _read(row.amount)
+        amount = _read(row.amount)
+        if exact(amount) is None:
+            raise ValueError(f"{row.amount!r} is not an amount of money")
+        units[unit] = amount
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of the design."""
@@ -192,10 +261,11 @@ class _Arm:
 
     def _rules_from(self, first: int) -> dict[int, Rules]:
         """Return the rules by the period from which they hold; each one holds until it is set."""
-        made, given = {first: Rules()}, dict[str, Any]()
+        made, given, lines = {first: Rules()}, dict[str, Any](), dict[str, int]()
         for number, rules in sorted(self._rules.items()):
             given |= rules
-            made[number] = _rules(given)
+            lines |= self._lines[number]
+            made[number] = _rules(given, lines)
         return made
 
 
@@ -213,11 +283,49 @@ def _values(sides: Mapping[str, Mapping[str, Mapping[int, Price]]]) -> InducedVa
     return InducedValues(**made)
 
 
-def _rules(given: Mapping[str, Any]) -> Rules:
+def _rules(given: Mapping[str, Any], lines: Mapping[str, int]) -> Rules:
+    """Return rules, or say in which lines those are that are refused."""
     try:
         return Rules.from_plain(dict(given))
-    except TypeError as error:
-        raise BadMarket(f"There is no such rule: {error}.", "See Rules for the list.") from None
+    except BadMarket as error:
+        alone = [name for name in given if _refusal({name: given[name]})]
+        blamed = alone or list(given)
+        places = " and ".join(str(lines[name]) for name in blamed)
+        named = ", ".join(f"{_RULE}{name}" for name in blamed)
+        raise BadMarket(
+            f"Line {places} cannot be read: {named} ({error.what.rstrip('.')}).", error.remedy
+        ) from None
+
+
+def _refusal(given: Mapping[str, Any]) -> bool:
+    """Return whether these rules are refused."""
+    try:
+        Rules.from_plain(dict(given))
+    except BadMarket:
+        return True
+    return False
+
+
+def _checked_rule(name: str, value: Any) -> Any:
+    """Return what is written of a rule if a rule can be like that: with others it may be right."""
+    usual = Rules().plain()
+    if name not in usual:
+        raise ValueError(f"there is no such rule: {name}")
+    kind = type(usual[name])
+    if kind in (dict, list) and not isinstance(value, kind):
+        raise ValueError(f"write it as to_csv does: {json.dumps(usual[name])}, for example")
+    try:
+        _refusal({name: value})
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
+        raise ValueError(f"{name} cannot be like that") from None
+    return value
+
+
+def _put(there: dict[str, Any], name: str, value: Any) -> None:
+    """Keep what is written of a name, once."""
+    if name in there:
+        raise ValueError("it appears twice")
+    there[name] = value
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -225,6 +333,8 @@ def _checked(name: str, value: Any) -> Any:
     unsaid = value is None and name == "budget"
     if name in _TRUTHS and not (isinstance(value, bool) or unsaid):
         raise ValueError("write True or False")
+    if name in COUNTS and (type(value) is not int or value < COUNTS[name]):
+        raise ValueError(f"{name}={value!r} is not a count of {COUNTS[name]} or more")
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from itertools import zip_longest
@@ -15,6 +16,7 @@ from uproot_nb.market.analysis.values import InducedValues, highest_value
 from uproot_nb.market.designs import classics, csv_form, page_order
 from uproot_nb.market.designs.asset import ASSET_RULES, Asset, Endowments
 from uproot_nb.market.designs.schedules import (
+    COUNTS,
     Shifts,
     Values,
     ValuesSource,
@@ -24,7 +26,12 @@ from uproot_nb.market.designs.schedules import (
     in_period,
     shifted,
 )
-from uproot_nb.market.designs.trader_makers import Traders, made_traders, makers_of
+from uproot_nb.market.designs.trader_makers import (
+    Traders,
+    made_traders,
+    makers_of,
+    places_of_people,
+)
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.presets import CLIFF, GJERSTAD_DICKHAUT, GODE_SUNDER
 from uproot_nb.market.orderbook.rules import Rules
@@ -43,8 +50,8 @@ __all__ = ["Design"]
 Something = TypeVar("Something")
 
 _USUAL = Rules()
-_COUNTS = {"periods": 1, "steps": 1, "groups": 1, "practice": 0}
-"""What is counted, and the least there may be."""
+_NO_CASH = "The rules have budget=True, and who has values begins without cash: nobody can bid."
+_NO_BUDGET = "Leave out budget=True; no_loss=True refuses orders at a loss."
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,7 @@ class Design:
     name: str = "market"
 
     def __post_init__(self) -> None:
-        for name, least in _COUNTS.items():
+        for name, least in COUNTS.items():
             count = getattr(self, name)
             if type(count) is not int or count < least:
                 raise BadMarket(
@@ -200,21 +207,30 @@ class Design:
         return self._same_in_arms("players", counts)
 
     def arm(self, name: str) -> Self:
-        """Return the design of a treatment arm.
+        """Return the design of a treatment arm; one without arms is itself the arm of its name.
 
         Raises:
-            BadMarket: there is no such arm, or it has arguments that a design does not have.
+            BadMarket: there is no such arm, or it has arguments that a design does not have, or
+                arms or a name of its own.
         """
+        if name == self.name and not self.arms:
+            return self
         if name not in self.arms:
-            there = ", ".join(self.arms) or "none"
+            there = ", ".join(self.arms) or f"only {self.name}, the design itself"
             raise BadMarket(f"There is no arm {name!r}.", f"There are: {there}.")
         try:
-            return replace(self, **{"name": name, "arms": {}, **self.arms[name]})
+            made = replace(self, **{"name": name, "arms": {}, **self.arms[name]})
         except TypeError as error:
             raise BadMarket(
                 f"The arm {name!r} does not change a design's arguments: {error}.",
                 'Write arms={"call": {"rules": Rules(call=True)}}, for example.',
             ) from None
+        if made.arms or made.name != name:
+            raise BadMarket(
+                f"The arm {name!r} has arms or a name of its own.",
+                "Write all arms into one dict, by their names.",
+            )
+        return made
 
     def each_arm(self) -> dict[str, Self]:
         """Return the design of each arm by its name; for a design without arms, itself."""
@@ -226,7 +242,8 @@ class Design:
         """Simulate one market, of one group; the same seed gives the same.
 
         Raises:
-            BadMarket: the design has several arms, or no robot traders.
+            BadMarket: the design has several arms, or no robot traders; or its rules have a budget,
+                and nobody cash.
         """
         self._check_one_arm("simulate(seed)")
         if self.asset is not None:
@@ -243,7 +260,7 @@ class Design:
 
         Raises:
             BadMarket: the design has several arms, or no robot traders; or this is a design of an
-                asset, whose traders have no values.
+                asset, whose traders have no values; or its rules have a budget, and nobody cash.
         """
         self._check_one_arm("planned(seed)")
         if self.asset is not None:
@@ -252,6 +269,8 @@ class Design:
                 "and nobody has values.",
                 "Call design.simulate(seed), or give the design values.",
             )
+        if self._needs_cash:
+            raise BadMarket(_NO_CASH, _NO_BUDGET)
         plans = [self._plan(period, seed) for period in self.numbers]
         names = [name for p in plans for side in (p.values.values, p.values.costs) for name in side]
         return made_traders(makers_of(self.traders, names), seed), plans
@@ -278,10 +297,10 @@ class Design:
             options: as for `market_bot`.
 
         Raises:
-            BadMarket: the design has several arms, or no robot traders.
+            BadMarket: the design has several arms, or no robot traders, or not these places.
         """
         self._check_one_arm("bots()")
-        taken = set(range(people)) if isinstance(people, int) else set(people)
+        taken = places_of_people(people, self.players)
         seats, found = self.seats, dict[int, Any]()
         makers = makers_of(self.traders, seats)
         for group in range(1, self.groups + 1):
@@ -323,6 +342,8 @@ class Design:
                 `late_trader`.
         """
         self._check_one_arm("pages()")
+        if self._needs_cash:
+            warnings.warn(f"{_NO_CASH} {_NO_BUDGET}", stacklevel=2)
         given = attributes if seconds is ... else {"seconds": seconds, **attributes}
         return page_order.page_order(self, page, given)
 
@@ -345,7 +366,8 @@ class Design:
 
         Raises:
             BadMarket: the values are drawn, and there is no seed; or the design has an asset,
-                which such a file cannot describe.
+                which such a file cannot describe; or a name is empty, or begins or ends with a
+                blank, which are lost in such a file.
         """
         if any(design.asset is not None for design in self.each_arm().values()):
             raise BadMarket(
@@ -364,14 +386,18 @@ class Design:
     def read_csv(cls, path: str | os.PathLike[str], *, traders: Traders | None = None) -> Self:
         """Return the design that a CSV file describes, as `to_csv` writes it.
 
+        A file of one arm is a design without arms that has the arm's name. Cells lose blanks at
+        their ends, and rows of empty cells are left out.
+
         Args:
             traders: the robot traders of all arms, instead of those that the file names.
 
         Raises:
-            BadMarket: the file does not describe a design; the message names the line.
+            BadMarket: the file does not describe a design; the message names the line if it is one
+                that cannot be read. Or the file is not text in UTF-8.
         """
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            arms = csv_form.arms_in(file.read())
+        with open(path, "rb") as file:
+            arms = csv_form.arms_in(csv_form.decoded(file.read()))
         if traders is not None:
             arms = {name: arguments | {"traders": traders} for name, arguments in arms.items()}
         (name, first), *others = arms.items()
@@ -467,6 +493,12 @@ class Design:
             return self.values.is_drawn
         sources = self.values.values() if isinstance(self.values, Mapping) else [self.values]
         return not all(isinstance(source, InducedValues) for source in sources)
+
+    @property
+    def _needs_cash(self) -> bool:
+        """Whether somebody needs cash to bid, where a design gives nobody any."""
+        budgets = [self.rules_in(period).budget for period in self.numbers]
+        return self.asset is None and any(budgets)
 
     def _check_one_arm(self, method: str) -> None:
         if self.arms:

@@ -12,9 +12,12 @@ from uproot_nb.market.designs.trader_makers import needs_arguments
 from uproot_nb.market.orderbook.amounts import Price, exact, total
 
 __all__ = [
-    "Shifts", "Values", "ValuesSource", "check_shifts", "check_values", "drawn_values",
+    "COUNTS", "Shifts", "Values", "ValuesSource", "check_shifts", "check_values", "drawn_values",
     "in_period", "renamed", "shifted",
 ]  # fmt: skip
+
+COUNTS = {"periods": 1, "steps": 1, "groups": 1, "practice": 0}
+"""What is counted in a design, and the least there may be."""
 
 Something = TypeVar("Something")
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import copy
 import inspect
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from numbers import Integral
 from random import Random
 from typing import Any
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.traders.trader import Trader
 
-__all__ = ["TraderMaker", "Traders", "made_traders", "makers_of", "needs_arguments"]
+__all__ = [
+    "TraderMaker", "Traders", "made_traders", "makers_of", "needs_arguments", "places_of_people",
+]  # fmt: skip
 
 TraderMaker = Trader | Callable[[], Trader] | Callable[[Random], Trader]
 """A function or class that makes a trader, with or without random numbers; or a trader to copy."""
@@ -63,6 +67,29 @@ def _what_to_do(named: Iterable[str], traders: Mapping[str, TraderMaker]) -> str
 def made_traders(makers: Mapping[str, TraderMaker], seed: int | str) -> dict[str, Trader]:
     """Return new traders; the random numbers of each follow from the seed and its name."""
     return {name: _made(maker, f"{seed}/{name}") for name, maker in makers.items()}
+
+
+def places_of_people(people: Any, places: int) -> set[int]:
+    """Return the places of a session that people have: so many of the first, or those named.
+
+    Raises:
+        BadMarket: the session does not have them.
+    """
+    found, right = set[int](), not isinstance(people, bool)
+    try:
+        if isinstance(people, Integral):
+            found, right = set(range(int(people))), right and 0 <= int(people) <= places
+        else:
+            found = {operator.index(place) for place in people}
+            right = all(0 <= place < places for place in found)
+    except TypeError:
+        right = False
+    if not right:
+        raise BadMarket(
+            f"people={people!r} are not places of this session, which are 0 to {places - 1}.",
+            f"Write how many of the first places people have, 0 to {places}, or a list of places.",
+        )
+    return found
 
 
 def needs_arguments(function: Callable[..., Any]) -> int:

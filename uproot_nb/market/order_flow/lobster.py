@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CANCEL", "CROSS", "DELETE", "EXECUTE", "HALT", "HIDDEN", "MESSAGE_COLUMNS", "NO_ASK",
-    "NO_BID", "SCALE", "SUBMIT", "FlowMessage", "LobsterFiles", "book_columns", "level_row",
-    "scaled",
-    "to_lobster",
+    "NO_BID", "SCALE", "SUBMIT", "FlowMessage", "LobsterFiles", "book_columns", "check_levels",
+    "level_row", "scaled", "to_lobster",
 ]  # fmt: skip
 
 SUBMIT, CANCEL, DELETE, EXECUTE, HIDDEN, CROSS, HALT = range(1, 8)
@@ -111,8 +110,10 @@ def to_lobster(
 
     Raises:
         BadMarket: there are several periods, or none with that number; or trades do not have the
-            standing order's price, as in a call, which such files cannot express.
+            standing order's price, as in a call, which such files cannot express; or there is no
+            level.
     """
+    check_levels(levels)
     import pandas  # lazy: an experiment that makes no table does not need it
 
     events = tables.order_events
@@ -138,6 +139,16 @@ _NEEDED = (
     "time", "event", "order", "side", "kind", "price", "quantity", "remaining", "reason", "trade",
     "shown",
 )  # fmt: skip
+
+
+def check_levels(levels: Any) -> None:
+    """Refuse what is no number of levels.
+
+    Raises:
+        BadMarket: it is not a whole number from 1 on.
+    """
+    if type(levels) is not int or levels < 1:
+        raise BadMarket(f"levels={levels!r} is not a number of levels.", "Write levels=1 or more.")
 
 
 def book_columns(levels: int) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 from functools import cached_property
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,6 +18,7 @@ from uproot_nb.market.order_flow.lobster import (
     SCALE,
     FlowMessage,
     book_columns,
+    check_levels,
     level_row,
     scaled,
 )
@@ -100,6 +101,7 @@ def replay_orders(
       its price is reduced or taken instead, without a note; else the message is left out.
     - "not the first in line": an execution of an order that others precede by price and time.
       The order is reduced by its size, so that the book is right, and there is no trade.
+    - "repeated number": a new order with the number of one that stands. It is left out.
     - "traded at once": a new order met a standing one, and has traded with it.
     - "refused: …": the rules refuse it. A halt (7, price -1) halts trade until quotes or
       trades (prices 0 and 1) go on. An execution that is refused, as in a halt, still reduces its
@@ -113,11 +115,13 @@ def replay_orders(
         levels: how many levels `depth` has.
 
     Raises:
-        BadMarket: this is not an order flow, or the rules are those of a call market.
+        BadMarket: this is not an order flow: there is no message, or a row has fractions, such as
+            prices in dollars, or is earlier than the one before. Or the rules are those of a call
+            market, or there is no level.
     """
+    check_levels(levels)
     flow = _messages_in(messages)
-    sizes = [] if opening is None else [int(size) for size in opening.iloc[1::2]]
-    prices = [] if opening is None else [int(price) for price in opening.iloc[::2]]
+    prices, sizes = ([], []) if opening is None else _opened(opening)
     allowed = rules or _rules_for(flow, sizes, prices)
     if allowed.call:
         raise BadMarket(
@@ -137,7 +141,13 @@ def _messages_in(messages: Messages) -> list[FlowMessage]:
 
     frame = messages
     if not isinstance(frame, pandas.DataFrame):
-        frame = pandas.read_csv(frame, header=None)
+        try:
+            frame = pandas.read_csv(frame, header=None)
+        except ValueError as error:  # it is empty, or no text, or no table
+            raise BadMarket(
+                f"There are no messages in {messages}: {error}.",
+                "Give a message file of LOBSTER's format, which has a line for each message.",
+            ) from None
     if len(frame.columns) < len(MESSAGE_COLUMNS):
         raise BadMarket(
             f"A message file has the columns {', '.join(MESSAGE_COLUMNS)}; this has "
@@ -146,25 +156,55 @@ def _messages_in(messages: Messages) -> list[FlowMessage]:
         )
     # LOBSTER's own files have a seventh column in some years, which means nothing.
     columns = [frame.iloc[:, place].tolist() for place in range(len(MESSAGE_COLUMNS))]
-    return [_message(place, row) for place, row in enumerate(zip(*columns, strict=True))]
+    flow = [_message(place, row) for place, row in enumerate(zip(*columns, strict=True))]
+    for place, (before, message) in enumerate(pairwise(flow), 1):
+        if message.time < before.time:
+            raise BadMarket(
+                f"Row {place} is earlier than the one before: {message.time} after {before.time}.",
+                "Give the messages of one day, in the order in which they came.",
+            )
+    return flow
+
+
+def _opened(opening: pandas.Series[Any]) -> tuple[list[int], list[int]]:
+    """Return the prices and the sizes of a row of a book file."""
+    try:
+        prices, sizes = ([_whole(one) for one in opening.iloc[first::2]] for first in (0, 1))
+    except (TypeError, ValueError, OverflowError):
+        prices, sizes = [], [0]
+    if len(prices) != len(sizes):
+        raise BadMarket(
+            f"opening={opening.tolist()!r} is not a row of a book file.",
+            "Give a price and a size of each level, as whole numbers: opening=book.iloc[0].",
+        )
+    return prices, sizes
+
+
+def _whole(number: Any) -> int:
+    """Return a whole number; a ValueError says that it is none."""
+    found = int(number)
+    if not isinstance(number, str) and found != number:
+        raise ValueError(f"{number!r} is not a whole number")
+    return found
 
 
 def _message(place: int, row: tuple[Any, ...]) -> FlowMessage:
     """Return the message of a row of a table."""
     try:
-        message = FlowMessage(float(row[0]), *map(int, row[1:]))
+        message = FlowMessage(float(row[0]), *map(_whole, row[1:]))
     except (TypeError, ValueError, OverflowError):
         message = None
     concerns_order = message is not None and message.type in _OF_ORDERS
     if (
         message is None
         or not math.isfinite(message.time)
-        or (concerns_order and message.direction not in _SIDES)
+        or (concerns_order and (message.direction not in _SIDES or message.size < 1))
     ):
         named = ", ".join(f"{n}={v!r}" for n, v in zip(MESSAGE_COLUMNS, row, strict=True))
         raise BadMarket(
             f"Row {place} is not a message: {named}.",
-            "Give whole numbers after the time, and 1 (buy) or -1 (sell) as direction.",
+            "Give whole numbers after the time: prices in ten-thousandths (587.25 is 5872500), "
+            "sizes of 1 or more, and 1 (buy) or -1 (sell) as direction.",
         )
     return message
 
@@ -244,6 +284,8 @@ class _Replay:
                 return "unknown type"
 
     def _submit(self, message: FlowMessage) -> str:
+        if self._numbers.get(message.order) in self._book.orders:
+            return "repeated number"
         side = _SIDES[message.direction]
         price = self._money(message.price)
         self._refused.add(message.order)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.market.analysis.columns import COLUMNS
-from uproot_nb.market.plots.sources import Source, table_of
+from uproot_nb.market.plots.sources import Source, check_column, check_numbers, table_of
 from uproot_nb.market.plots.style import (
     BLACK,
     COLOURS,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["bubble", "by_period"]
 
+_COLUMNS = "Try efficiency, or alpha; for an asset, mean_price."
 _NAMES = {"alpha": "Smith's alpha", "rmsd": "root mean squared deviation"}
 
 
@@ -42,11 +43,11 @@ def by_period(
         by: the column that has a line for each of its values; by default the arm, else the design.
 
     Raises:
-        BadMarket: there is no such table or column.
+        BadMarket: there is no such table or column, or it has no numbers.
     """
-    periods = table_of(tables, "periods")
-    if column not in periods:
-        raise BadMarket(f"The table has no column {column!r}.", "Try efficiency, or alpha.")
+    periods = table_of(tables, "periods", "period")
+    check_column(periods, column, _COLUMNS)
+    check_numbers(periods, column, _COLUMNS)
     lines, ax = _lines(periods, by), axes_or_new(ax)
     for number, (name, line) in enumerate(lines.items()):
         found = _over_sessions(line, column)
@@ -73,13 +74,13 @@ def bubble(tables: Source, *, by: str | None = None, ax: Axes | None = None) -> 
     Raises:
         BadMarket: no asset is traded here, or there is no such column.
     """
-    ax, periods = axes_or_new(ax), table_of(tables, "periods")
-    if periods["fundamental_value"].isna().all():
+    periods = table_of(tables, "periods", "period", "mean_price", "fundamental_value")
+    if len(periods) and periods["fundamental_value"].isna().all():
         raise BadMarket(
             "No asset is traded here: there is no fundamental value.",
             "Give the tables of simulate_asset_market, or of an AssetMarketPage.",
         )
-    lines = _lines(periods, by)
+    lines, ax = _lines(periods, by), axes_or_new(ax)
     _draw_values(ax, lines)
     for number, (name, line) in enumerate(lines.items()):
         sessions = [mine for _, mine in _by_session(line)]

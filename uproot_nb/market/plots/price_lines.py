@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from uproot_nb.market.plots.sources import Source, one_market
+from uproot_nb.market.plots.sources import Source, check_period, has_table, one_market
 from uproot_nb.market.plots.style import (
     BLACK,
     COLOURS,
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["bid_ask_history", "price_path"]
 
+_BOUNDS = ("equilibrium_price_low", "equilibrium_price_high")
+
 
 def price_path(tables: Source, *, ax: Axes | None = None) -> Axes:
     """Draw a market's prices trade by trade, with the equilibrium prices of each period.
@@ -34,7 +36,8 @@ def price_path(tables: Source, *, ax: Axes | None = None) -> Axes:
     Raises:
         BadMarket: a table is missing, or there are several markets.
     """
-    trades, periods = one_market(tables, "trades"), one_market(tables, "periods")
+    trades = one_market(tables, "trades", "period", "price")
+    periods = one_market(tables, "periods", "period", *_BOUNDS)
     ax, left, middles = axes_or_new(ax), 0, list[float]()
     for period, low, high in _equilibria(periods):
         prices = trades.loc[trades["period"] == period, "price"].tolist()
@@ -57,8 +60,7 @@ def price_path(tables: Source, *, ax: Axes | None = None) -> Axes:
 
 def _equilibria(periods: pandas.DataFrame) -> list[tuple[int, float, float]]:
     """Return the number of each period, and the bounds of its equilibrium prices."""
-    names = ["period", "equilibrium_price_low", "equilibrium_price_high"]
-    rows = periods.sort_values("period")[names].itertuples(index=False, name=None)
+    rows = periods.sort_values("period")[["period", *_BOUNDS]].itertuples(index=False, name=None)
     return [(int(period), float(low), float(high)) for period, low, high in rows]
 
 
@@ -67,26 +69,47 @@ def bid_ask_history(tables: Source, *, period: int = 1, ax: Axes | None = None) 
 
         plots.bid_ask_history(run.market(), period=2)
 
-    Time is in seconds from the period's first event; in a simulation, in steps.
+    Time is in seconds from the period's first event; in a simulation, in steps. Quotes stand until
+    the period closes, or, while it is open, until its last event. `order_events` says when that is;
+    without that table, the lines end at the last change of a quote.
 
     Args:
-        tables: those of one market, with `book` and `trades`.
+        tables: those of one market, with `book` and `trades`, and better `order_events`, too.
 
     Raises:
-        BadMarket: a table is missing, or there are several markets.
+        BadMarket: a table or the period is missing, or there are several markets.
     """
-    book, trades = one_market(tables, "book"), one_market(tables, "trades")
+    book = one_market(tables, "book", "period", "time", "bid", "ask")
+    trades = one_market(tables, "trades", "period", "time", "price")
+    further = [
+        one_market(tables, name, "period") for name in ("order_events", "periods")
+        if has_table(tables, name)
+    ]  # fmt: skip
+    check_period(period, book, trades, *further)
     ax = axes_or_new(ax)
     unit = "seconds" if "timestamp" in book else "steps"
     book, trades = book[book["period"] == period], trades[trades["period"] == period]
     begin = 0.0 if book.empty else book["time"].iloc[0]
+    times = [*(book["time"] - begin), *(end - begin for end in _ends(tables, book, period))]
     for side, colour in (("ask", COLOURS[1]), ("bid", COLOURS[0])):
+        prices = book[side].tolist()
         ax.step(
-            book["time"] - begin, book[side], where="post", color=colour, linewidth=1.1,
-            label=f"best {side}",
+            times, prices + prices[-1:] * (len(times) - len(prices)), where="post", color=colour,
+            linewidth=1.1, label=f"best {side}",
         )  # fmt: skip
     ax.plot(
         trades["time"] - begin, trades["price"], linestyle="none", marker="o", markersize=3.5,
         color=BLACK, label="trades", zorder=3,
     )  # fmt: skip
     return finished(ax, f"{unit} from the period's first order", "price")
+
+
+def _ends(tables: Source, book: pandas.DataFrame, period: int) -> list[float]:
+    """Return until when the last quotes of a period stand, if the tables say so; else nothing."""
+    if book.empty or not has_table(tables, "order_events"):
+        return []
+    events = one_market(tables, "order_events", "period", "time", "event")
+    events = events[events["period"] == period]
+    closes = events.loc[events["event"] == "close", "time"]
+    times = closes if len(closes) else events["time"]
+    return [float(time) for time in times.iloc[-1:]]

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from uproot_nb.market.plots.sources import LABELS, Source, table_of
+from uproot_nb.market.plots.sources import (
+    LABELS,
+    Source,
+    check_column,
+    check_numbers,
+    table_of,
+)
 from uproot_nb.market.plots.style import GREY, axes_or_new, finished, point_style
 
 if TYPE_CHECKING:
@@ -26,14 +32,20 @@ def profits(tables: Source, *, by: str | None = None, ax: Axes | None = None) ->
         by: the column that has a colour for each of its values; by default the arm, else the side.
 
     Raises:
-        BadMarket: there is no such table.
+        BadMarket: there is no such table or column, or nobody has values, as where an asset is
+            traded.
     """
-    ax, traders = axes_or_new(ax), table_of(tables, "traders")
+    traders = table_of(tables, "traders", "player", "surplus", "equilibrium_surplus")
     if by is None:
         by = "arm" if "arm" in traders else "side"
+    check_column(traders, by, "Give by= a column of it, such as 'side'.")
+    check_numbers(
+        traders, "surplus", "Profits are those of traders with values and costs, and not of assets."
+    )
+    ax = axes_or_new(ax)
     names = [name for name in dict.fromkeys([*LABELS, "player", by]) if name in traders]
     earned = traders.groupby(names, sort=False, observed=True)[["surplus", "equilibrium_surplus"]]
-    points = earned.sum().reset_index()
+    points = earned.sum(min_count=1).dropna().reset_index()
     if len(points):  # through a point near the others: the origin may be far away
         least = points["equilibrium_surplus"].min()
         ax.axline((least, least), slope=1, color=GREY, linewidth=0.9, linestyle="dashed")

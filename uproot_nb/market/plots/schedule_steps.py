@@ -8,7 +8,13 @@ from uproot_nb.errors import BadMarket
 from uproot_nb.market.analysis.units import Units, constraint_rows, units_by_period
 from uproot_nb.market.analysis.values import InducedValues
 from uproot_nb.market.orderbook.constraints import Constrained
-from uproot_nb.market.plots.sources import Source, has_table, one_market
+from uproot_nb.market.plots.sources import (
+    Source,
+    check_period,
+    has_table,
+    one_market,
+    table_of,
+)
 from uproot_nb.market.plots.style import (
     BLACK,
     COLOURS,
@@ -45,13 +51,21 @@ def supply_and_demand(
         rules: the rules for values alone; tables have their own.
 
     Raises:
-        BadMarket: there are several markets, or rules besides tables.
+        BadMarket: there are several markets, or rules besides tables, or nobody has values or
+            costs in the period.
     """
     if not isinstance(values, InducedValues) and trades is None and has_table(values, "trades"):
         trades = one_market(values, "trades")
+    if trades is not None:
+        trades = table_of(trades, "trades", "period", "price", "quantity")
     units = _units(values, period, rules)
-    ax, at = axes_or_new(ax), units.equilibrium()
     schedules = tuple(zip(units.schedules(), units.schedules(constrained=False), strict=True))
+    if not any(heights for pair in schedules for heights in pair):
+        raise BadMarket(
+            f"Nobody has values or costs in period {period}: there is no supply and demand.",
+            "Draw a market with induced values. For an asset there is plots.bubble(…).",
+        )
+    ax, at = axes_or_new(ax), units.equilibrium()
     longest = max(*(len(heights) for heights, _ in schedules), 1)
     if at.price is not None:
         draw_equilibrium(ax, at.price_low, at.price_high, 0, longest, "equilibrium price")
@@ -80,7 +94,8 @@ def _units(values: InducedValues | Source, period: int, rules: Constrained | Non
             "Tables have their own rules in induced_values, and rules= was given, too.",
             "Leave out rules=, or give InducedValues instead of tables.",
         )
-    table = one_market(values, "induced_values")
+    table = one_market(values, "induced_values", "period", "player", "side", "unit", "value")
+    check_period(period, table)
     return units_by_period(table[table["period"] == period])[period]
 
 

@@ -11,7 +11,10 @@ from uproot_nb.market.analysis.results import MarketTables
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["LABELS", "Source", "has_table", "one_market", "select", "table_of"]
+__all__ = [
+    "LABELS", "Source", "check_column", "check_numbers", "check_period", "has_table", "one_market",
+    "select", "table_of",
+]  # fmt: skip
 
 Source: TypeAlias = "MarketTables | Mapping[str, pandas.DataFrame] | pandas.DataFrame"
 """`run.market()`, the dict of tables of `simulate_markets` or `session_tables`, or one table."""
@@ -20,12 +23,52 @@ LABELS = ("design", "arm", "session", "seed", "group")
 """Columns that tell markets apart."""
 
 
-def table_of(source: Any, name: str) -> pandas.DataFrame:
-    """Return a table of a source; a table itself is taken as it is.
+def table_of(source: Any, name: str, *needed: str) -> pandas.DataFrame:
+    """Return a table of a source; a table itself is taken as it is, if it has the needed columns.
 
     Raises:
-        BadMarket: the source has no such table.
+        BadMarket: the source has no such table, or it is another one.
     """
+    found = _table(source, name)
+    missing = [column for column in needed if column not in found]
+    if missing:
+        raise BadMarket(
+            f"This is not the table {name!r}: it has no column {missing[0]!r}.",
+            "Give run.market(), or the dict of tables of simulate_markets.",
+        )
+    return found
+
+
+def check_column(frame: pandas.DataFrame, column: str, advice: str) -> None:
+    """Refuse a column that a table does not have."""
+    if column not in frame:
+        raise BadMarket(f"The table has no column {column!r}.", advice)
+
+
+def check_numbers(frame: pandas.DataFrame, column: str, advice: str) -> None:
+    """Refuse a column of which nothing could be drawn: of texts, or without any number.
+
+    A table without rows may be that of a session whose first period is still to come.
+    """
+    import pandas  # lazy: an experiment that makes no table does not need it
+
+    if not len(frame):
+        return
+    if not pandas.api.types.is_numeric_dtype(frame[column]):
+        raise BadMarket(f"The column {column!r} does not have numbers.", advice)
+    if frame[column].isna().all():
+        raise BadMarket(f"The column {column!r} is missing in all rows.", advice)
+
+
+def check_period(period: Any, *frames: pandas.DataFrame) -> None:
+    """Refuse a period that is in none of the tables."""
+    there = {int(number) for frame in frames for number in frame["period"].unique()}
+    if period not in there:
+        known = ", ".join(map(str, sorted(there))) or "none"
+        raise BadMarket(f"There is nothing of a period {period!r}.", f"There are: {known}.")
+
+
+def _table(source: Any, name: str) -> pandas.DataFrame:
     if hasattr(source, "columns"):
         frame: pandas.DataFrame = source
         return frame
@@ -43,13 +86,13 @@ def has_table(source: Any, name: str) -> bool:
     return isinstance(source, MarketTables) or (isinstance(source, Mapping) and name in source)
 
 
-def one_market(source: Any, name: str) -> pandas.DataFrame:
+def one_market(source: Any, name: str, *needed: str) -> pandas.DataFrame:
     """Return a table of one market.
 
     Raises:
-        BadMarket: the source has no such table, or that of several markets.
+        BadMarket: the source has no such table, or another one, or that of several markets.
     """
-    frame = table_of(source, name)
+    frame = table_of(source, name, *needed)
     for label in LABELS:
         if label in frame and frame[label].nunique() > 1:
             some = frame[label].iloc[0]

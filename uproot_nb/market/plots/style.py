@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from uproot_nb.errors import UprootError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.legend import Legend
 
 __all__ = [
     "BLACK", "COLOURS", "GREY", "MARKERS", "axes_or_new", "draw_equilibrium", "finished",
@@ -26,6 +28,12 @@ _INCHES = (3.3, 2.5)
 """A column of a journal with two columns."""
 _LABEL, _TICK = 8.0, 7.0
 """Sizes of text, in points."""
+_BELOW = 32
+"""How many points below the axes a legend begins: under the numbers and the label."""
+_LONGEST = 40
+"""Characters of a line of a legend: no more fit into a column."""
+_OWN = "a figure of uproot_nb"
+"""The label of figures that are made here, which become higher with their legends."""
 
 
 def point_style(number: int) -> dict[str, Any]:
@@ -50,7 +58,9 @@ def axes_or_new(ax: Axes | None) -> Axes:
             "Plots need the package matplotlib, which is not installed.\n"
             'Install it: pip install "uproot_nb[plots]"'
         ) from None
-    return pyplot.subplots(figsize=_INCHES, layout="constrained")[1]
+    figure, made = pyplot.subplots(figsize=_INCHES, layout="constrained")
+    figure.set_label(_OWN)
+    return made
 
 
 def finished(ax: Axes, x: str, y: str, legend: bool = True) -> Axes:
@@ -60,8 +70,41 @@ def finished(ax: Axes, x: str, y: str, legend: bool = True) -> Axes:
     ax.tick_params(labelsize=_TICK)
     ax.spines[["top", "right"]].set_visible(False)
     if legend and ax.get_legend_handles_labels()[1]:
-        ax.legend(fontsize=_TICK, frameon=False, loc="best", handlelength=1.6, borderaxespad=0.2)
+        _make_room(ax, _legend_below(ax))
     return ax
+
+
+def _legend_below(ax: Axes) -> Legend:
+    """Put the legend under the axes, where its markers do not pass for data."""
+    from matplotlib.transforms import ScaledTranslation  # lazy: as above
+
+    figure = ax.figure
+    handles, labels = ax.get_legend_handles_labels()
+    texts = [textwrap.fill(label, _LONGEST) for label in labels]
+    under = ax.transAxes + ScaledTranslation(0, -_BELOW / 72, figure.dpi_scale_trans)
+
+    def drawn(columns: int) -> Legend:
+        return ax.legend(
+            handles, texts, ncols=columns, loc="upper left", bbox_to_anchor=(0.0, 0.0),
+            bbox_transform=under, fontsize=_TICK, frameon=False, handlelength=1.6,
+            columnspacing=1.2, borderaxespad=0.0, borderpad=0.0,
+        )  # fmt: skip
+
+    columns = len(labels)
+    while columns > 1 and drawn(columns).get_window_extent().width > ax.bbox.width:
+        columns -= 1
+    rows = -(-len(labels) // columns)
+    return drawn(-(-len(labels) // rows))
+
+
+def _make_room(ax: Axes, legend: Legend) -> None:
+    """Make an own figure higher by its legend; let an author's keep its legend in itself."""
+    figure = ax.figure.figure  # the whole one, where ax is in a part of it
+    if figure.get_label() == _OWN:
+        high = legend.get_window_extent().height / figure.dpi
+        figure.set_size_inches(_INCHES[0], _INCHES[1] + high)
+    elif figure.get_layout_engine() is None:
+        figure.set_layout_engine("constrained")
 
 
 def draw_equilibrium(ax: Axes, low: Any, high: Any, left: float, right: float, label: str) -> None:

@@ -70,7 +70,7 @@ class StudyGrid(Grid):
     """The markets of a study: a session of each arm for each seed, a market for each group.
 
     Sessions are named after arm and seed, and their names are their seeds: so those of different
-    arms share no random numbers.
+    arms share no random numbers. Two sessions with the same name are refused.
     """
 
     def __init__(self, study: Design, seeds: Iterable[Seed], tables: Sequence[str] = ()) -> None:
@@ -84,6 +84,13 @@ class StudyGrid(Grid):
             for seed in self.seeds
             for group in range(1, self.arms[arm].groups + 1)
         ]
+        named: dict[str, str] = {}
+        for _, arm, session, _ in self._markets:
+            if named.setdefault(session, arm) != arm:
+                raise BadMarket(
+                    f"The arms {named[session]!r} and {arm!r} both have a session {session!r}.",
+                    "Name arms or seeds otherwise: a session's name is its arm's and its seed.",
+                )
         return [
             Cell(place, number, self.arms[arm].market_seed(session, group))
             for place, (number, arm, session, group) in enumerate(self._markets)
@@ -170,7 +177,7 @@ def _seeds(seeds: Any) -> list[Seed]:
     if isinstance(seeds, (int, str)) or not isinstance(seeds, Iterable):
         raise BadMarket(f"seeds={seeds!r} are no seeds.", "Write seeds=range(100), or a list.")
     found = [_seed(seed) for seed in seeds]
-    if len(set(found)) < len(found) or not found:
+    if len(set(map(str, found))) < len(found) or not found:  # 1 and "1" are the same in a text
         what = "the same seed twice" if found else "no seed"
         raise BadMarket(f"There is {what}: {found[:9]!r}.", "Give each seed once.")
     return found
