@@ -242,9 +242,8 @@ class MarketPage(Page):
         found, units = _market(page, player, market), entered_quantity(quantity, language)
         if price is None:
             whole = MarketOrder(player.name, side, units)
-            if (
-                terms not in (None, "ioc") or good_for is not None or shown is not None
-            ):  # no order at any price stands
+            # no order at any price stands
+            if terms not in (None, "ioc") or good_for is not None or shown is not None:
                 raise refuse(page, found, whole, "no_terms", refusals.NO_TERMS, sent)
             return answer(page, player, found, whole, sent)
         limit = entered_price(price, found.rules.tick, language)
@@ -307,6 +306,7 @@ class MarketPage(Page):
         Robots do so, and learn from it. In a call market nobody sees anything before it is cleared.
         """
         found = _market(page, player, market)
+        order = page_function(page, "order_of")(page, player, found, order)
         asked = Replace(player.name, order)
         with found.at_one_time():
             check_time(page, player, found, asked, sent)
