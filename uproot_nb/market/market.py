@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -32,6 +31,7 @@ from uproot_nb.market.orderbook.durations import as_time, is_duration
 from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.outcomes import Outcome, Trade
 from uproot_nb.market.orderbook.rules import Rules, Terms
+from uproot_nb.realtime.game_pages import client_seconds
 from uproot_nb.session.entities import Group, Player, Session
 from uproot_nb.session.model import Model
 from uproot_nb.session.steps import Cause, CountedSteps
@@ -576,7 +576,7 @@ class Market:
         refusal = OrderRefused(code, message)
         with self.model._world.lock:
             self._catch_up()
-            self._note(new_refusal(command, refusal, _seconds(client_time)))
+            self._note(new_refusal(command, refusal, client_seconds(client_time)))
         return refusal
 
     # Internals
@@ -594,7 +594,7 @@ class Market:
         return outcome
 
     def _do(self, command: Command, client_time: float | None) -> Outcome | None:
-        sent = _seconds(client_time)
+        sent = client_seconds(client_time)
         with self.model._world.lock:
             self._catch_up()
             self._pass_time()
@@ -893,9 +893,3 @@ def _money(value: Any) -> Price:
             f"{value!r} is not an amount of money.", "Write a whole number or a Decimal."
         )
     return money
-
-
-def _seconds(value: Any) -> float | None:
-    """Return a browser's time; None if it is not a finite number."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if number and math.isfinite(value) else None

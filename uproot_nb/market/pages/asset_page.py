@@ -12,7 +12,7 @@ from uproot_nb.market.market import Market
 from uproot_nb.market.orderbook.amounts import plain
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.page import MarketPage
-from uproot_nb.market.pages.page_functions import page_function
+from uproot_nb.realtime.game_pages import page_function
 from uproot_nb.session.entities import Player
 
 __all__ = ["AssetMarketPage"]

@@ -15,8 +15,8 @@ from uproot_nb.market.orderbook.outcomes import Outcome
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.market_pushes import push_own
 from uproot_nb.market.pages.page import MarketPage, markets_of
-from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.realtime.author_functions import notify
+from uproot_nb.realtime.game_pages import group_subject, page_function
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import world_of
 
@@ -105,7 +105,7 @@ class CallMarketPage(MarketPage):
         """Return a key shared by players with the same traders: their group or session."""
         if page_function(cls, "traders") is not page_function(MarketPage, "traders"):
             return player.subject
-        return "session" if player.group is None else player.group.subject
+        return group_subject(player)
 
     # Hooks
 

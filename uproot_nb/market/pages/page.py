@@ -25,17 +25,17 @@ from uproot_nb.market.pages.market_pushes import (
     push_shout,
     push_to_traders,
 )
-from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.market.pages.trader_data import trader_data
+from uproot_nb.realtime.game_pages import (
+    COMMON_ATTRIBUTES,
+    group_or_all,
+    page_function,
+    reached_periods,
+)
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import World, world_of
 
 __all__ = ["MarketPage", "markets_of"]
-
-
-def _is_duration(value: Any) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return value is None or (is_number and 0 < value < float("inf"))
 
 
 def _are_names(value: Any) -> bool:
@@ -78,11 +78,9 @@ class MarketPage(Page):
 
     _kind: ClassVar[str] = "market"
     kind_attributes: ClassVar[Mapping[str, Check]] = {
+        **COMMON_ATTRIBUTES,
         "rules": (lambda v: isinstance(v, Rules), "rules: Rules(improvement=True)"),
-        "seconds": (_is_duration, "seconds, more than 0, or None"),
         "market_names": (_are_names, 'a tuple of names: ("wheat", "rye")'),
-        "practice": (lambda v: isinstance(v, bool), "True or False"),
-        "texts": (lambda v: isinstance(v, Mapping), "a dict of texts by the refusal's code"),
     }
     kind_functions: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "open_market": ("market", "traders"), "late_trader": ("market", "trader"),
@@ -135,7 +133,7 @@ class MarketPage(Page):
 
     def traders(page: Any, player: Player) -> Iterable[Player]:
         """Return the players who trade together: the player's group, else everybody."""
-        return player.session.players if player.group is None else player.group.players
+        return group_or_all(player)
 
     def sides(page: Any, player: Player, market: Market) -> Iterable[Side]:
         """Return a player's sides: "buy", "sell", or both.
@@ -150,10 +148,7 @@ class MarketPage(Page):
 
     def period(page: Any, player: Player) -> int:
         """Return the period: how many pages with these markets the player has reached."""
-        journeys = world_of(player).flow.journeys
-        places = range(player.position + 1)
-        met = (journeys.page(player, place) for place in places)
-        return max(1, sum(_trades(page, other) for other in met))
+        return reached_periods(player, partial(_trades, page))
 
     def periods(page: Any, player: Player) -> int | None:
         """Return how many periods there are, as the page says; None if that is not known yet.
