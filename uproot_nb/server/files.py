@@ -21,7 +21,7 @@ from uproot_nb.server.gateways.kernel_files import FileLost, KernelFile, KernelF
 from uproot_nb.server.limits import Limits
 from uproot_nb.server.sessions import ServedSession
 
-__all__ = ["AppFileHandler", "FileParts", "StaticHandler"]
+__all__ = ["AppFileHandler", "AppFileParts", "StaticHandler"]
 
 _YEAR = 365 * 24 * 3600
 _APP_FILE_SECONDS = 60
@@ -109,7 +109,7 @@ class FileHere:
 
 
 @dataclass(frozen=True)
-class FileParts(Parts):
+class AppFileParts(Parts):
     """The parts that an app's files use."""
 
     limits: Limits
@@ -117,7 +117,7 @@ class FileParts(Parts):
     kernel_files: KernelFiles
 
 
-class AppFileHandler(ParticipantHandler[FileParts], StaticFileHandler):
+class AppFileHandler(ParticipantHandler[AppFileParts], StaticFileHandler):
     """The static files of an app, for whoever knows the folder's key.
 
     Tornado decides what is asked for: all of the file, a range of it, or whether it has changed.
@@ -128,7 +128,7 @@ class AppFileHandler(ParticipantHandler[FileParts], StaticFileHandler):
     _range: tuple[int, int] | None = None
     """Which bytes the browser gets; None without a body."""
 
-    def initialize(self, parts: FileParts) -> None:  # type: ignore[override]
+    def initialize(self, parts: AppFileParts) -> None:  # type: ignore[override]
         StaticFileHandler.initialize(self, "")
         ParticipantHandler.initialize(self, parts)
 

@@ -18,7 +18,7 @@ from uproot_nb.bridge.messages import Hello
 from uproot_nb.server.base_handler import ParticipantHandler, Parts
 from uproot_nb.server.connections import Connections, most_connections
 from uproot_nb.server.expected import Expected
-from uproot_nb.server.files import AppFileHandler, FileParts, StaticHandler
+from uproot_nb.server.files import AppFileHandler, AppFileParts, StaticHandler
 from uproot_nb.server.form_reader import Uploads
 from uproot_nb.server.gateways.kernel_files import KernelFiles
 from uproot_nb.server.handlers import (
@@ -201,7 +201,7 @@ class ParticipantServer:
         """
         shared, sockets = self._shared(sandboxed), self.socket_parts(sandboxed)
         parts, health = Parts(*shared), HealthParts(*shared, self.health)
-        files = FileParts(*shared, self.limits, self.expected, self.kernel_files)
+        files = AppFileParts(*shared, self.limits, self.expected, self.kernel_files)
         pages = PageParts(
             *shared, self.limits, self.expected, self.sockets.numbers, self.uploads, self.rooms
         )
