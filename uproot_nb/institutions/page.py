@@ -144,9 +144,8 @@ class InstitutionPage(Page):
         for name in ("endow", "together"):
             if page_function(cls, name) is not page_function(InstitutionPage, name):
                 return ""
-        page: Any = cls
         try:
-            page.institution.deal_named([str(number) for number in range(players)], "0")
+            _rules_of(cls).deal_named([str(number) for number in range(players)], "0")
         except BadMarket as error:
             return str(error)
         return ""
@@ -175,11 +174,10 @@ class InstitutionPage(Page):
     @classmethod
     def shift_all(cls, world: World, seconds: float) -> None:
         """Postpone the clocks and ends of all periods of the session after a pause."""
-        page: Any = cls
         for model in world.models.having("institution"):
             game = world.models.bound.get(model.name)
             if game is None and isinstance(model.institution, Mapping):  # else an author's field
-                game = LiveGame(model, page.institution)
+                game = LiveGame(model, _rules_of(cls))
             if isinstance(game, LiveGame):
                 game.shift(seconds)
 
@@ -243,23 +241,29 @@ class InstitutionPage(Page):
         return {"costs": {target: plain(cost) for target, cost in found.items()}}
 
 
-def _name_of(page: Any) -> str:
-    return str(page.game_name or page.institution.kind)
+def _rules_of(page: type[InstitutionPage]) -> Institution:
+    assert page.institution is not None  # a page without one is refused where it is defined
+    return page.institution
 
 
-def _is_same_game(page: Any, other: Any) -> bool:
-    is_one = other is not None and issubclass(other, InstitutionPage)
-    return is_one and _name_of(other) == _name_of(page)
+def _name_of(page: type[InstitutionPage]) -> str:
+    return str(page.game_name or _rules_of(page).kind)
 
 
-def _place_of(page: Any, player: Player) -> dict[str, Any]:
+def _is_same_game(page: type[InstitutionPage], other: type[Page] | None) -> bool:
+    if other is None or not issubclass(other, InstitutionPage):
+        return False
+    return _name_of(other) == _name_of(page)
+
+
+def _place_of(page: type[InstitutionPage], player: Player) -> dict[str, Any]:
     return {
-        "session": player.session, "institution": page.institution, "name": _name_of(page),
+        "session": player.session, "institution": _rules_of(page), "name": _name_of(page),
         "period": page_function(page, "period")(page, player), "group": player.group,
     }  # fmt: skip
 
 
-def _game_of(page: Any, player: Player) -> LiveGame:
+def _game_of(page: type[InstitutionPage], player: Player) -> LiveGame:
     """Return the player's period; begin a new one."""
     game = LiveGame.in_session(**_place_of(page, player))
     game.listeners[page.key] = partial(_push, page, player, game)
@@ -268,11 +272,11 @@ def _game_of(page: Any, player: Player) -> LiveGame:
     return game
 
 
-def _begin(page: Any, player: Player, game: LiveGame) -> None:
+def _begin(page: type[InstitutionPage], player: Player, game: LiveGame) -> None:
     together = list(page_function(page, "together")(page, player))
     game.model.place = player.position
     players = _dealt_in(page, together, game)
-    length = page.institution.length()
+    length = _rules_of(page).length()
     lead = 0.0 if length is None else page.lead
     game.start(players, page_function(page, "endow")(page, players, game.period), lead)
     seconds = page.seconds
@@ -286,19 +290,19 @@ def _begin(page: Any, player: Player, game: LiveGame) -> None:
             game.leave_out(other)
 
 
-def _dealt_in(page: Any, players: list[Player], game: LiveGame) -> list[Player]:
+def _dealt_in(page: type[InstitutionPage], players: list[Player], game: LiveGame) -> list[Player]:
     """Return who takes part: those who have not left, or all if the rules have places for all."""
     present = [player for player in players if not _has_left(page, player, game)]
     if not present or len(present) == len(players):
         return players
     try:
-        page.institution.deal_named([player.name for player in present], game.seed)
+        _rules_of(page).deal_named([player.name for player in present], game.seed)
     except BadMarket:
         return players
     return present
 
 
-def _settled(page: Any, player: Player) -> LiveGame:
+def _settled(page: type[InstitutionPage], player: Player) -> LiveGame:
     """Return the player's period, ended if all have decided or the time to decide is up."""
     game = _game_of(page, player)
     game.settle(at_once=_seconds_left(game) == 0)
@@ -314,7 +318,7 @@ def _seconds_left(game: LiveGame) -> float | None:
     return max(0.0, ends - review - game.now)
 
 
-def _data(page: Any, player: Player, game: LiveGame) -> dict[str, Any]:
+def _data(page: type[InstitutionPage], player: Player, game: LiveGame) -> dict[str, Any]:
     left = _seconds_left(game) if game.is_open else None
     return {
         "game": game.name, "title": game.title, "left": left,
@@ -323,7 +327,7 @@ def _data(page: Any, player: Player, game: LiveGame) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _push(page: Any, player: Player, game: LiveGame, by: str) -> None:
+def _push(page: type[InstitutionPage], player: Player, game: LiveGame, by: str) -> None:
     """Push a change to those on the page in that period who see it; of a sealed one no decision."""
     if by and game.is_open and game.institution.is_sealed:
         return
@@ -335,7 +339,9 @@ def _push(page: Any, player: Player, game: LiveGame, by: str) -> None:
             notify(other, other, _data(page, other, game), event="UprootInstitution")
 
 
-def _games_up_to(page: Any, player: Player, players: Iterable[Player]) -> list[LiveGame]:
+def _games_up_to(
+    page: type[InstitutionPage], player: Player, players: Iterable[Player]
+) -> list[LiveGame]:
     """Return the periods that the player, or those on the page, have reached."""
     period = page_function(page, "period")
     here = [other for other in players if other.page == page.key]
@@ -346,7 +352,7 @@ def _games_up_to(page: Any, player: Player, players: Iterable[Player]) -> list[L
     return [game for game in found if game is not None]
 
 
-def _leave_behind(page: Any, players: Iterable[Player], game: LiveGame) -> None:
+def _leave_behind(page: type[InstitutionPage], players: Iterable[Player], game: LiveGame) -> None:
     """Leave out who has left an open period, and end it when nobody is left to come."""
     gone = {other: _has_left(page, other, game) for other in players}
     for other in (other for other, has_left in gone.items() if has_left):
@@ -354,7 +360,7 @@ def _leave_behind(page: Any, players: Iterable[Player], game: LiveGame) -> None:
     game.settle(at_once=all(gone.values()))
 
 
-def _has_left(page: Any, player: Player, game: LiveGame) -> bool:
+def _has_left(page: type[InstitutionPage], player: Player, game: LiveGame) -> bool:
     """Return whether a player has dropped out, or is past the place where the period began."""
     if player.has_dropped_out:
         return True

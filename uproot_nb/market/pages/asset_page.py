@@ -95,7 +95,7 @@ class AssetMarketPage(MarketPage):
         return facts
 
 
-def _period_before(page: Any, market: Market) -> Market | None:
+def _period_before(page: type[AssetMarketPage], market: Market) -> Market | None:
     """Return the market of the previous period; create one that nobody has reached."""
     before = market.previous
     if before is not None or not any(map(market.in_period, range(1, market.period - 1))):

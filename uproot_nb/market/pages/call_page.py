@@ -193,7 +193,7 @@ def _note_ready(market: Market, player: Player, ready: bool) -> None:
         model.ready_traders.remove(player.name)
 
 
-def _first_of_each_period(page: Any, traders: Iterable[Player]) -> list[Player]:
+def _first_of_each_period(page: type[CallMarketPage], traders: Iterable[Player]) -> list[Player]:
     """Return the player who is furthest in each period, among those on the page."""
     period = page_function(page, "period")
     first: dict[int, Player] = {}
@@ -203,7 +203,7 @@ def _first_of_each_period(page: Any, traders: Iterable[Player]) -> list[Player]:
     return list(first.values())
 
 
-def _ready_in(page: Any, player: Player) -> Iterable[str]:
+def _ready_in(page: type[CallMarketPage], player: Player) -> Iterable[str]:
     """Return the ready traders of the player's period, without setting up a market."""
     period = page_function(page, "period")(page, player)
     place: dict[str, Any] = {"name": page.market_names[0], "period": period}
@@ -219,7 +219,7 @@ def _all_ready(player: Player, traders: Iterable[Player], ready: Iterable[str]) 
     return len(come) > 1 and bool(awaited) and all(trader.name in names for trader in awaited)
 
 
-def _call_of(page: Any, player: Player, market: Market) -> dict[str, Any]:
+def _call_of(page: type[CallMarketPage], player: Player, market: Market) -> dict[str, Any]:
     """Return the call's data; price and quantity once it is over."""
     trades = [] if market.is_open else market.trades
     last = [trade for time, trade in trades if time == trades[-1][0]]

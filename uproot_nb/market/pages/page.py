@@ -316,7 +316,7 @@ class MarketPage(Page):
         return {"market": found.name}
 
 
-def _trades(page: Any, other: Any) -> bool:
+def _trades(page: type[MarketPage], other: type[Page] | None) -> bool:
     """Return whether another page trades in the same markets."""
     return (
         other is not None
@@ -325,13 +325,13 @@ def _trades(page: Any, other: Any) -> bool:
     )
 
 
-def markets_of(page: Any, player: Player) -> list[Market]:
+def markets_of(page: type[MarketPage], player: Player) -> list[Market]:
     """Return the markets of the player's period; set up new ones."""
     period = page_function(page, "period")(page, player)
     return [_opened(page, player, name, period) for name in page.market_names]
 
 
-def _opened(page: Any, player: Player, name: str, period: int) -> Market:
+def _opened(page: type[MarketPage], player: Player, name: str, period: int) -> Market:
     place: dict[str, Any] = {"name": name, "period": period, "group": player.group}
     market = Market.in_session(player.session, **place, beside=page.market_names)
     is_new = not market.model.get("ready", False)
@@ -345,7 +345,7 @@ def _opened(page: Any, player: Player, name: str, period: int) -> Market:
     return market
 
 
-def _set_up(page: Any, player: Player, market: Market) -> None:
+def _set_up(page: type[MarketPage], player: Player, market: Market) -> None:
     market.model.ready = True
     if page.seconds is not None:
         market.model.ends = world_of(player).clock() + page.seconds
@@ -354,7 +354,7 @@ def _set_up(page: Any, player: Player, market: Market) -> None:
     market.model.met = [trader.name for trader in traders]
 
 
-def _let_in(page: Any, player: Player, market: Market) -> None:
+def _let_in(page: type[MarketPage], player: Player, market: Market) -> None:
     """Call the author's `late_trader` once for each late trader."""
     met = market.model.get("met")
     if met is not None and player.name not in met:  # older logs lack `met`
@@ -362,14 +362,14 @@ def _let_in(page: Any, player: Player, market: Market) -> None:
         met.append(player.name)
 
 
-def _market(page: Any, player: Player, name: str) -> Market:
+def _market(page: type[MarketPage], player: Player, name: str) -> Market:
     for market in markets_of(page, player):
         if market.name == name:
             return market
     raise Refused("There is no such market on this page.")
 
 
-def _seconds_left(page: Any, player: Player, market: Market) -> float:
+def _seconds_left(page: type[MarketPage], player: Player, market: Market) -> float:
     """Return the seconds left of the period, not counting pauses of the session."""
     timeouts = world_of(player).flow.timeouts
     for other in page_function(page, "traders")(page, player):
