@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import compress
 from typing import NamedTuple
 
-__all__ = ["CHANGES", "KINDS", "Event", "EventColumns", "cause_of", "have_same_cause"]
+__all__ = ["CHANGES", "KINDS", "Event", "EventColumns", "recorded_cause", "have_same_cause"]
 
 CHANGES = frozenset({"set", "del", "append", "insert", "update", "remove"})
 KINDS = CHANGES | {
@@ -41,7 +41,7 @@ class Event(NamedTuple):
     code: str
 
 
-def cause_of(event: Event) -> tuple[str, str, str, str]:
+def recorded_cause(event: Event) -> tuple[str, str, str, str]:
     """Return the actor, page, cause and code of an event."""
     return event.actor, event.page, event.cause, event.code
 

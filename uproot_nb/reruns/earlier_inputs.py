@@ -9,7 +9,7 @@ import orjson
 
 from uproot_nb.flow.old_places import PLACE_FIELDS
 from uproot_nb.log.call_rows import read_call, read_row
-from uproot_nb.log.events import CHANGES, Event, cause_of, have_same_cause
+from uproot_nb.log.events import CHANGES, Event, have_same_cause, recorded_cause
 from uproot_nb.log.state import ARRIVED
 from uproot_nb.reruns.recorded_inputs import RecordedInput, resumptions
 
@@ -111,7 +111,7 @@ def _is_of_move(events: Sequence[Event], place: int) -> bool:
         if before.subject != event.subject:
             return False
         if before.kind != "once" and before.field not in PLACE_FIELDS:
-            return before.kind == "enter" and cause_of(before) == cause_of(event)
+            return before.kind == "enter" and recorded_cause(before) == recorded_cause(event)
     return False
 
 

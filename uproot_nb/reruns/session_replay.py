@@ -19,7 +19,7 @@ from uproot_nb.flow.hooks import run_authors
 from uproot_nb.flow.served_apps import MakeTemplates
 from uproot_nb.log.call_rows import call_id_of, read_call
 from uproot_nb.log.codec import Resolve
-from uproot_nb.log.events import Event, cause_of
+from uproot_nb.log.events import Event, recorded_cause
 from uproot_nb.log.log import MemoryLog
 from uproot_nb.reruns.recorded_time import CLOSE, RecordedLoop
 from uproot_nb.session.entities import Player
@@ -359,7 +359,7 @@ class SessionReplay(Runtime):
     @contextmanager
     def _caused_by(self, event: Event, tried: Attempt | None = None) -> Iterator[None]:
         """Give what happens inside the recorded cause of an event, as a part of an attempt."""
-        cause = Cause(*cause_of(event))
+        cause = Cause(*recorded_cause(event))
         before = self.lock.begin_step(cause if tried is None else tried.part(cause))
         try:
             yield
@@ -377,7 +377,7 @@ class SessionReplay(Runtime):
                 if event.kind == "enter":
                     self._repeat_move(event, tried)
                 elif event.kind == "end":
-                    cause = tried.part(Cause(*cause_of(event)))
+                    cause = tried.part(Cause(*recorded_cause(event)))
                     self.flow.leaving.end(self._player_of(event), event.field, cause)
                 else:
                     journal.fold(event.kind, event.subject, event.field, event.value)
@@ -390,7 +390,7 @@ class SessionReplay(Runtime):
         if "undone" not in value:
             self.flow.moves.go(self._player_of(event), value["position"])
         elif old is not None:
-            old.put_back(Cause(*cause_of(event)))
+            old.put_back(Cause(*recorded_cause(event)))
 
     async def _replay_move(self, event: Event, name: str, more: Sequence[Event]) -> None:
         position = orjson.loads(event.value)["position"]
