@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from uproot_nb.errors import OrderRefused
+from uproot_nb.experiment.live import client_seconds
 from uproot_nb.institutions.game import Allocation, Benchmark, Decision, Game, Result
 from uproot_nb.market.orderbook.amounts import exact, from_plain, plain
-from uproot_nb.realtime.game_pages import client_seconds
 
 __all__ = [
     "allocation_rows", "closing_entry", "decision_entry", "decision_in", "decision_rows",

@@ -13,22 +13,21 @@ from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from uproot_nb.institutions.institution import Institution
 from uproot_nb.market.orderbook.amounts import plain
 
 __all__ = ["plain_rules", "rules_as_begun", "rules_text"]
 
 _CLASS, _GIVEN, _USUAL, _MONEY = "class", "given", "usual", "money"
 
-_Rules = TypeVar("_Rules", bound=Institution)
+_Rules = TypeVar("_Rules")
 
 
 class _OtherRules(Exception):
     """The recorded rules are not those of today's page."""
 
 
-def plain_rules(rules: Institution) -> dict[str, Any]:
-    """Return an institution's settings as JSON has them.
+def plain_rules(rules: Any) -> dict[str, Any]:
+    """Return the settings of an institution, a frozen dataclass, as JSON has them.
 
     plain_rules(SealedBidAuction("second", tick=Decimal("0.5")))["given"]
     # {"pricing": "second", "tick": {"money": "0.5"}}

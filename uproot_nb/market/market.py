@@ -12,6 +12,7 @@ from typing import Any
 
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.experiment.identifiers import SessionIdentifier
+from uproot_nb.experiment.live import client_seconds
 from uproot_nb.market.analysis.dividends import Dividends
 from uproot_nb.market.analysis.records import (
     command_in,
@@ -31,7 +32,6 @@ from uproot_nb.market.orderbook.durations import as_time, is_duration
 from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.outcomes import Outcome, Trade
 from uproot_nb.market.orderbook.rules import Rules, Terms
-from uproot_nb.realtime.game_pages import client_seconds
 from uproot_nb.session.entities import Group, Player, Session
 from uproot_nb.session.model import Model
 from uproot_nb.session.steps import Cause, CountedSteps

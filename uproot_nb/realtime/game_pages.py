@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from uproot_nb.session.entities import Player
 from uproot_nb.session.world import world_of
 
 __all__ = [
-    "COMMON_ATTRIBUTES", "client_seconds", "group_or_all", "group_subject", "in_own_words",
+    "COMMON_ATTRIBUTES", "group_or_all", "group_subject", "in_own_words",
     "is_page_duration", "page_function", "reached_periods",
 ]  # fmt: skip
 
@@ -58,9 +57,3 @@ def in_own_words(texts: Mapping[str, str], refusal: OrderRefused) -> OrderRefuse
     """Return a refusal with the page's own text, if it has one."""
     text = texts.get(refusal.code)
     return refusal if text is None else OrderRefused(refusal.code, text)
-
-
-def client_seconds(value: Any) -> float | None:
-    """Return a browser's time; None if it is not a finite number."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if is_number and math.isfinite(value) else None
