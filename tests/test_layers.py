@@ -184,8 +184,8 @@ MONEY_AND_SURPLUS = {
 """What institutions without order books take from the market: nothing of these knows a book."""
 INSTITUTIONS = [
     "money", "refusals", "words", "game", "seen", "institution", "auctions", "demand",
-    "posted_offer", "oligopoly", "prediction_market", "views", "entries", "columns", "tables",
-    "live_game", "page", "strategies",
+    "posted_offer", "oligopoly", "prediction_market", "recorded_rules", "views", "entries",
+    "columns", "tables", "live_game", "page", "strategies",
 ]  # fmt: skip
 """The rooms and modules of the institutions, from the ground up."""
 

@@ -79,7 +79,7 @@ def install(python: str, environment: dict[str, str], folder: Path) -> bool:
 
 async def run_suite(python: str, environment: dict[str, str], suite: Path) -> dict[str, Any]:
     """Return Autobahn's verdicts by case."""
-    arguments = ParticipantServer().socket_parts()
+    arguments = {"parts": ParticipantServer().socket_parts()}
     server = HTTPServer(Application([(r"/.*", EchoHandler, arguments)]))
     server.listen(0, "127.0.0.1")
     (opened,) = server._sockets.values()

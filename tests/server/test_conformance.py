@@ -32,7 +32,8 @@ class SmallEcho(EchoHandler):
 @pytest_asyncio.fixture
 async def port() -> AsyncIterator[int]:
     """Serve an echo."""
-    server = HTTPServer(Application([(r"/.*", SmallEcho, ParticipantServer().socket_parts())]))
+    arguments = {"parts": ParticipantServer().socket_parts()}
+    server = HTTPServer(Application([(r"/.*", SmallEcho, arguments)]))
     server.listen(0, "127.0.0.1")
     (opened,) = server._sockets.values()
     yield opened.getsockname()[1]

@@ -68,7 +68,7 @@ class Interventions:
         with self._world.lock:
             if defaults is not None and defaults is not False:
                 given = defaults if isinstance(defaults, Mapping) else {}
-                asked = self._asked_of(self._named(players, "advance"))
+                asked = self._asked_of(self.named(players, "advance"))
                 answers = answers_for(self.unanswered(players), given, asked)
                 for _, values in answers:
                     self._check_fields(values)
@@ -87,7 +87,7 @@ class Interventions:
         """Return the unanswered fields of players' pages."""
         journeys = self._flow.journeys
         with self._world.lock:
-            named = self._named(players, "advance")
+            named = self.named(players, "advance")
             return unanswered_by(
                 named, lambda p: journeys.page(p, p.position), self._flow.forms.fields_of
             )
@@ -109,7 +109,7 @@ class Interventions:
 
     def reload(self, players: Any, cause: Cause | None = None) -> Bunch[Player]:
         """Reload players' pages."""
-        named = self._named(players, "reload")
+        named = self.named(players, "reload")
         self._do("reload", named, {}, cause, None)
         self._delivery.steer([player.name for player in named], "reload")
         return named
@@ -117,7 +117,7 @@ class Interventions:
     def message(self, players: Any, text: str, cause: Cause | None = None) -> Bunch[Player]:
         """Show players a text; return those who are online and see it."""
         check_text(text, "message")
-        named = self._named(players, "message")
+        named = self.named(players, "message")
         with self._world.lock:
             self._do("message", named, {"text": text}, cause, None)
             self._delivery.steer([player.name for player in named], "message", text=text)
@@ -126,7 +126,7 @@ class Interventions:
     def answer(self, players: Any, text: str, cause: Cause | None = None) -> Bunch[Player]:
         """Write to players in their chats with the researcher; this lowers their hands."""
         check_text(text, "answer")
-        named = self._named(players, "answer")
+        named = self.named(players, "answer")
 
         def change(player: Player) -> None:
             add_message(researcher_chat(player), None, text)
@@ -140,7 +140,7 @@ class Interventions:
     ) -> Bunch[Player]:
         """Set fields of players."""
         self._check_fields(fields)
-        named = self._named(players, "set")
+        named = self.named(players, "set")
 
         def change(player: Player) -> None:
             for name, value in fields.items():
@@ -151,14 +151,14 @@ class Interventions:
 
     def mark_dropout(self, players: Any, cause: Cause | None = None) -> Bunch[Player]:
         """Mark players as dropped out, and run the handlers of their watches."""
-        named = self._named(players, "mark_dropout")
+        named = self.named(players, "mark_dropout")
         self._do("mark_dropout", named, {}, cause, self._dropouts.mark)
         return named
 
     def lower_hand(self, players: Any, cause: Cause | None = None) -> Bunch[Player]:
         """Lower players' hands; return those whose hands were up."""
         with self._world.lock:
-            up = [player for player in self._named(players, "lower_hand") if player._state.hand]
+            up = [player for player in self.named(players, "lower_hand") if player._state.hand]
             self._do("lower_hand", up, {}, cause, lower_hand)
             return Bunch(up)
 
@@ -169,9 +169,9 @@ class Interventions:
             UprootError: none of them is on a page with a timeout.
         """
         _check_seconds(seconds)
-        self._flow.let_arrive(self._named(players, "extend"))
+        self._flow.let_arrive(self.named(players, "extend"))
         with self._world.lock:
-            named = self._named(players, "extend")
+            named = self.named(players, "extend")
             timed = Bunch([player for player in named if self._flow.timeouts.has_timeout(player)])
             if not timed:
                 raise UprootError(
@@ -194,7 +194,7 @@ class Interventions:
                 by a page just now; then nobody is regrouped.
         """
         with self._world.lock:
-            named = self._named(players, "regroup")
+            named = self.named(players, "regroup")
             parts = _parts(named, size)
             busy = [player for player in named if self._flow.is_being_grouped(player)]
             if busy:
@@ -218,7 +218,7 @@ class Interventions:
             AlreadyPaid: one of them was; then nothing is logged.
         """
         with self._world.lock:
-            named = self._named(list(amounts), "mark_paid")
+            named = self.named(list(amounts), "mark_paid")
             for player in named:
                 if player._state.paid is not None:
                     raise AlreadyPaid(player.name, **player._state.paid, called=_called(player))
@@ -228,7 +228,7 @@ class Interventions:
     def mark_unpaid(self, players: Any, cause: Cause | None = None) -> Bunch[Player]:
         """Log that players were not paid after all."""
         with self._world.lock:
-            named = self._named(players, "mark_unpaid")
+            named = self.named(players, "mark_unpaid")
             paid = {player.name: player._state.paid for player in named}
             missing = [player for player in named if paid[player.name] is None]
             if missing:
@@ -268,38 +268,12 @@ class Interventions:
                 self._introduce(self._world.add_player())
 
         with self._world.lock:
-            named = Bunch([p for p in self._named(players, "free") if not p._state.freed])
+            named = Bunch([p for p in self.named(players, "free") if not p._state.freed])
             self._do("free", named, {}, cause, change)
             return named
 
     def named(self, players: Any, what: str) -> Bunch[Player]:
-        """Return the players whom `run.<what>` was given."""
-        return self._named(players, what)
-
-    def note_bot(
-        self, players: Any, bot: str, plays: bool, cause: Cause | None = None
-    ) -> Bunch[Player]:
-        """Log that a bot begins or ends to play for players."""
-        named, robots = self._named(players, "bots"), self._world.robots
-        self._do("bot", named, {"bot": bot, "plays": plays}, cause, None)
-        (robots.update if plays else robots.subtract)([player.name for player in named])
-        return named
-
-    # ---- parts ----
-
-    def _end(self, what: str, players: Any, exit: str, cause: Cause | None) -> Bunch[Player]:
-        flow = self._flow
-        with self._world.lock:
-            named = self._named(players, what)
-            targets = {player.name: flow.end_of(player) for player in named}
-            self._do(
-                what, named, {"exit": exit}, cause, lambda p: flow.leave(p, exit, anew=True),
-                targets,
-            )  # fmt: skip
-            return named
-
-    def _named(self, players: Any, what: str) -> Bunch[Player]:
-        """Return the given players.
+        """Return the players whom `run.<what>` was given.
 
         Raises:
             ClosedRun: the run was closed.
@@ -317,6 +291,28 @@ class Interventions:
                 )
             return Bunch([world.player(name) for name in names])
 
+    def note_bot(
+        self, players: Any, bot: str, plays: bool, cause: Cause | None = None
+    ) -> Bunch[Player]:
+        """Log that a bot begins or ends to play for players."""
+        named, robots = self.named(players, "bots"), self._world.robots
+        self._do("bot", named, {"bot": bot, "plays": plays}, cause, None)
+        (robots.update if plays else robots.subtract)([player.name for player in named])
+        return named
+
+    # ---- parts ----
+
+    def _end(self, what: str, players: Any, exit: str, cause: Cause | None) -> Bunch[Player]:
+        flow = self._flow
+        with self._world.lock:
+            named = self.named(players, what)
+            targets = {player.name: flow.end_of(player) for player in named}
+            self._do(
+                what, named, {"exit": exit}, cause, lambda p: flow.leave(p, exit, anew=True),
+                targets,
+            )  # fmt: skip
+            return named
+
     def _move(
         self,
         what: str,
@@ -326,7 +322,7 @@ class Interventions:
         may: Callable[[Player], bool],
     ) -> Bunch[Player]:
         with self._world.lock:
-            moved = Bunch([player for player in self._named(players, what) if may(player)])
+            moved = Bunch([player for player in self.named(players, what) if may(player)])
             targets = {player.name: place(player) for player in moved}
             self._do(
                 what, moved, {}, cause, lambda p: self._flow.move_to(p, targets[p.name]), targets

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
 from typing import Any, Literal, NoReturn, overload
@@ -12,7 +13,7 @@ import pydantic
 
 from uproot_nb.errors import BadArguments, BadPage
 
-__all__ = ["PLAIN_TYPES", "LiveMethod", "live"]
+__all__ = ["PLAIN_TYPES", "LiveMethod", "client_seconds", "live"]
 
 Scope = Literal["group", "session"]
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -251,3 +252,9 @@ def live(
 
 def _is_function(given: Any) -> bool:
     return isinstance(getattr(given, "__func__", given), FunctionType)
+
+
+def client_seconds(value: Any) -> float | None:
+    """Return the time that a browser sends with a call; None if it is not a finite number."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number and math.isfinite(value) else None

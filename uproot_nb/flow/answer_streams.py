@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import IO, Any
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import IO, Any, Protocol
 
 from uproot_nb.bridge.messages import HttpPart, PartsWanted
 from uproot_nb.bridge.outgoing_body import PART_BYTES, OutgoingBody, pieces
@@ -14,7 +14,7 @@ from uproot_nb.session.error_reports import ErrorReports
 from uproot_nb.session.steps import Cause
 from uproot_nb.session.world import World
 
-__all__ = ["AnswerStreams", "FileParts"]
+__all__ = ["AnswerStreams", "FileParts", "StartTask"]
 
 
 class FileParts:
@@ -101,6 +101,15 @@ class AnswerStream(OutgoingBody):
             self._world.journal.after_commit(lambda: self._world.send(part))
 
 
+class StartTask(Protocol):
+    """Starts a task of the run."""
+
+    def __call__(
+        self, coroutine: Coroutine[Any, Any, Any], /, *, endless: bool = False
+    ) -> asyncio.Task[Any]:
+        """Start it; *endless*: nobody waits for its end."""
+
+
 class AnswerStreams:
     """The answers that are being sent part by part, by the numbers of their requests.
 
@@ -108,9 +117,7 @@ class AnswerStreams:
         spawn: starts a task of the run.
     """
 
-    def __init__(
-        self, world: World, pause: Pause, reports: ErrorReports, spawn: Callable[..., Any]
-    ) -> None:
+    def __init__(self, world: World, pause: Pause, reports: ErrorReports, spawn: StartTask) -> None:
         self._world, self._pause, self._reports = world, pause, reports
         self._spawn = spawn
         self._streams: dict[int, AnswerStream] = {}

@@ -22,7 +22,8 @@ import orjson
 
 from uproot_nb.bridge.messages import HttpReply, HttpRequest
 from uproot_nb.errors import Refused
-from uproot_nb.flow.answer_streams import AnswerStreams, FileParts
+from uproot_nb.experiment.pages import Page
+from uproot_nb.flow.answer_streams import AnswerStreams, FileParts, StartTask
 from uproot_nb.flow.hooks import run_authors
 from uproot_nb.flow.pause import Pause
 from uproot_nb.flow.served_apps import ServedApps
@@ -192,12 +193,12 @@ class ApiAnswers:
         apps: ServedApps,
         pause: Pause,
         reports: ErrorReports,
-        spawn: Callable[..., Any],
+        spawn: StartTask,
     ) -> None:
         self._world, self._apps, self._pause, self._reports = world, apps, pause, reports
         self.streams = AnswerStreams(world, pause, reports, spawn)
 
-    async def answer(self, request: HttpRequest, page: Any) -> HttpReply:
+    async def answer(self, request: HttpRequest, page: type[Page] | None) -> HttpReply:
         """Run the author's function; if it raises, its changes are undone."""
         player = self._world.player(request.player)
         app = self._apps.app_of(page)

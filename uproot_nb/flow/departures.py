@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from uproot_nb.experiment.pages import Page
 from uproot_nb.flow.hooks import attempt_for, blame, cause_of, undo
 from uproot_nb.flow.journeys import Journeys
 from uproot_nb.flow.whereabouts import Whereabouts
@@ -74,7 +75,7 @@ class Departures:
                 for player in last.values():
                     self._call(page, player)
 
-    def _looks(self, page: Any) -> bool:
+    def _looks(self, page: type[Page]) -> bool:
         looks_always: bool = getattr(page, "looks_when_empty", False)
         return looks_always or self._whereabouts.is_shown(page.key)
 

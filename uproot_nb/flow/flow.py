@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +14,7 @@ from uproot_nb.bridge.messages import BEGIN, HttpReply, HttpRequest
 from uproot_nb.experiment.entrance.ways_in import WayIn
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import Setup
+from uproot_nb.flow.answer_streams import StartTask
 from uproot_nb.flow.api_answers import ApiAnswers
 from uproot_nb.flow.app_files import AppFiles
 from uproot_nb.flow.arrivals import Arrivals
@@ -93,7 +94,7 @@ class Flow:
         reports: ErrorReports,
         templates: MakeTemplates,
         files: AppFiles,
-        spawn: Callable[..., Any],
+        spawn: StartTask,
         introduce: Introduce,
         language: str = "",
         simulate: bool = False,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from uproot_nb.headless.notebook_file import CannotStart
 from uproot_nb.server.metrics.health import Health
 from uproot_nb.server.metrics.timings import ServerTimings
+from uproot_nb.server.networks import is_loopback_host
 from uproot_nb.server.participants import ParticipantServer
 
 if TYPE_CHECKING:
@@ -76,14 +76,7 @@ class MetricsEndpoint:
             return []
         host = f"[{self._host}]" if ":" in self._host else self._host
         note = f"Prometheus reads http://{host}:{self._server.port}/metrics"
-        return [note] if self._token or _is_loopback(self._host) else [note, _OPEN]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        return [note] if self._token or is_loopback_host(self._host) else [note, _OPEN]
 
 
 _OPEN = (

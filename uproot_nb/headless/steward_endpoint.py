@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from uproot_nb.bridge.messages import Role
 from uproot_nb.headless.notebook_file import CannotStart
+from uproot_nb.server.networks import is_loopback_host
 from uproot_nb.server.participants import ParticipantServer
 from uproot_nb.server.steward.own_address import StewardServer
 from uproot_nb.server.steward.tokens import STEWARD_VARIABLE, VIEWER_VARIABLE, StewardTokens
@@ -97,12 +97,7 @@ class StewardEndpoint:
 
     def _is_private(self, url: str) -> bool:
         """Return whether nobody on the way can read what is sent."""
-        if urlsplit(url).scheme == "https" or self._host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self._host).is_loopback
-        except ValueError:
-            return False
+        return urlsplit(url).scheme == "https" or is_loopback_host(self._host)
 
 
 _UNENCRYPTED = (

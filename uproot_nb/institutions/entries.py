@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from uproot_nb.errors import OrderRefused
+from uproot_nb.experiment.live import client_seconds
 from uproot_nb.institutions.game import Allocation, Benchmark, Decision, Game, Result
 from uproot_nb.market.orderbook.amounts import exact, from_plain, plain
 
@@ -26,7 +27,7 @@ def decision_entry(decision: Decision, client_time: Any) -> dict[str, Any]:
             decision.player, decision.action, decision.target,
             [plain(amount) for amount in decision.amounts],
         ],
-        "client_time": _seconds(client_time),
+        "client_time": client_seconds(client_time),
     }  # fmt: skip
 
 
@@ -46,7 +47,7 @@ def refusal_entry(asked: Decision, refusal: OrderRefused, client_time: Any) -> d
             asked.player, str(asked.action)[:_LONGEST], str(asked.target)[:_LONGEST],
             [_harmless(amount) for amount in asked.amounts[:20]],
         ],
-        "reason": refusal.code, "client_time": _seconds(client_time),
+        "reason": refusal.code, "client_time": client_seconds(client_time),
     }  # fmt: skip
 
 
@@ -144,8 +145,3 @@ def _harmless(amount: Any) -> Any:
     if made is not None and -_HUGE < made < _HUGE:
         return plain(made)
     return str(amount)[:_LONGEST] if isinstance(amount, str) else None
-
-
-def _seconds(value: Any) -> float | None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if number and math.isfinite(value) else None

@@ -17,6 +17,7 @@ from uproot_nb.institutions.entries import (
 )
 from uproot_nb.institutions.game import ABSENT, Decision, Endowment, Game, Result
 from uproot_nb.institutions.institution import Institution
+from uproot_nb.institutions.recorded_rules import plain_rules, rules_as_begun, rules_text
 from uproot_nb.institutions.views import spectator_view, view_of
 from uproot_nb.session.entities import Group, Player, Session
 from uproot_nb.session.model import Model
@@ -45,6 +46,8 @@ class LiveGame:
         self.period: int = data["period"]
         self.listeners: dict[str, Callable[[str], None]] = {}
         """By owner: called in the transaction of each change, with the name of who caused it."""
+        self._compared: Institution | None = None
+        """The rules of a page that were last found to be those of the period."""
         self._decisions: tuple[Decision, ...] = ()
         self._folded, self._last = 0, ""
 
@@ -58,6 +61,8 @@ class LiveGame:
         Args:
             name: by default the institution's kind.
 
+        It goes on with the rules of its beginning, also where later versions have other defaults.
+
         Raises:
             BadMarket: it was created with other rules.
         """
@@ -69,7 +74,7 @@ class LiveGame:
                 model = world.models.create(f"{place}-{period}", name=f"{place}-{period}")
                 model.institution = {
                     "name": place, "title": title, "period": period, "kind": institution.kind,
-                    "rules": repr(institution),
+                    "rules": plain_rules(institution),
                 }  # fmt: skip
                 found = world.models.bound[model.name] = cls(model, institution)
             return found
@@ -95,15 +100,19 @@ class LiveGame:
         if model is None:
             bound.pop(tag, None)  # the hook that created it failed and was undone
             return None
+        found: LiveGame | None = bound.get(tag)
+        if found is not None and found._compared is institution:
+            return found
         rules = (model.get("institution") or {}).get("rules")
-        if rules != repr(institution):
+        begun = rules_as_begun(rules, institution)
+        if begun is None:
             raise BadMarket(
-                f"The period {tag!r} was created with different rules: {rules}.",
+                f"The period {tag!r} was created with different rules: {rules_text(rules)}.",
                 "Give the page another game_name, or the rules that it had.",
             )
-        if tag not in bound:
-            bound[tag] = cls(model, institution)
-        found: LiveGame = bound[tag]
+        if found is None:
+            found = bound[tag] = cls(model, begun)
+        found._compared = institution
         return found
 
     def __repr__(self) -> str:

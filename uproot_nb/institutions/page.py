@@ -16,17 +16,21 @@ from uproot_nb.institutions.live_game import LiveGame
 from uproot_nb.market.orderbook.amounts import plain
 from uproot_nb.market.orderbook.price_input import entered_price
 from uproot_nb.realtime.author_functions import notify
+from uproot_nb.realtime.game_pages import (
+    COMMON_ATTRIBUTES,
+    group_or_all,
+    group_subject,
+    in_own_words,
+    is_page_duration,
+    page_function,
+    reached_periods,
+)
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import World, world_of
 
 __all__ = ["InstitutionPage"]
 
 _TIME_REMAINING = "Time remaining"
-
-
-def _is_duration(value: Any) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return value is None or (is_number and 0 < value < float("inf"))
 
 
 def _is_name(value: Any) -> bool:
@@ -72,16 +76,14 @@ class InstitutionPage(Page):
 
     _kind: ClassVar[str] = "institution"
     kind_attributes: ClassVar[Mapping[str, Check]] = {
+        **COMMON_ATTRIBUTES,
         "institution": (
             lambda v: v is None or isinstance(v, Institution),
             "SealedBidAuction(…) or the like",
         ),
-        "seconds": (_is_duration, "seconds, more than 0, or None"),
-        "review": (lambda v: v is not None and _is_duration(v), "seconds, more than 0"),
+        "review": (lambda v: v is not None and is_page_duration(v), "seconds, more than 0"),
         "game_name": (lambda v: v is None or _is_name(v), 'a name: "auction"'),
-        "lead": (lambda v: v == 0 or _is_duration(v), "seconds, 0 or more"),
-        "practice": (lambda v: isinstance(v, bool), "True or False"),
-        "texts": (lambda v: isinstance(v, Mapping), "a dict of texts by the refusal's code"),
+        "lead": (lambda v: v == 0 or is_page_duration(v), "seconds, 0 or more"),
     }
     kind_functions: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "endow": ("players", "period"), "together": ("player",), "period": ("player",),
@@ -115,14 +117,11 @@ class InstitutionPage(Page):
 
     def together(page: Any, player: Player) -> Iterable[Player]:
         """Return the players of one market: the player's group, else everybody."""
-        return player.session.players if player.group is None else player.group.players
+        return group_or_all(player)
 
     def period(page: Any, player: Player) -> int:
         """Return the period: how many pages of this game the player has reached."""
-        journeys = world_of(player).flow.journeys
-        places = range(player.position + 1)
-        met = (journeys.page(player, place) for place in places)
-        return max(1, sum(_is_same_game(page, other) for other in met))
+        return reached_periods(player, partial(_is_same_game, page))
 
     def periods(page: Any, player: Player) -> int | None:
         """Return how many periods there are, as the page says; None if that is not known yet.
@@ -130,7 +129,7 @@ class InstitutionPage(Page):
         These are the pages of this game in the player's page order. The number is unknown while
         a `Repeat` is undecided, or if `period` is your own function.
         """
-        if _function(page, "period") is not _function(InstitutionPage, "period"):
+        if page_function(page, "period") is not page_function(InstitutionPage, "period"):
             return None
         return world_of(player).flow.journeys.count(player, partial(_is_same_game, page))
 
@@ -142,12 +141,11 @@ class InstitutionPage(Page):
 
         `serve(…, players=…)` warns about it if nobody is grouped.
         """
-        own = ("endow", "together")
-        if any(_function(cls, name) is not _function(InstitutionPage, name) for name in own):
-            return ""
-        page: Any = cls
+        for name in ("endow", "together"):
+            if page_function(cls, name) is not page_function(InstitutionPage, name):
+                return ""
         try:
-            page.institution.deal_named([str(number) for number in range(players)], "0")
+            _rules_of(cls).deal_named([str(number) for number in range(players)], "0")
         except BadMarket as error:
             return str(error)
         return ""
@@ -161,7 +159,7 @@ class InstitutionPage(Page):
     @classmethod
     def look_again(cls, player: Player) -> None:
         """Stop waiting for players who dropped out or went on; end periods that all have left."""
-        players = list(_function(cls, "together")(cls, player))
+        players = list(page_function(cls, "together")(cls, player))
         for game in _games_up_to(cls, player, players):
             if game.is_open:
                 _leave_behind(cls, players, game)
@@ -169,18 +167,17 @@ class InstitutionPage(Page):
     @classmethod
     def looks_once_for(cls, player: Player) -> str:
         """Return a key shared by players of one market: their group or session."""
-        if _function(cls, "together") is not _function(InstitutionPage, "together"):
+        if page_function(cls, "together") is not page_function(InstitutionPage, "together"):
             return player.subject
-        return "session" if player.group is None else player.group.subject
+        return group_subject(player)
 
     @classmethod
     def shift_all(cls, world: World, seconds: float) -> None:
         """Postpone the clocks and ends of all periods of the session after a pause."""
-        page: Any = cls
         for model in world.models.having("institution"):
             game = world.models.bound.get(model.name)
             if game is None and isinstance(model.institution, Mapping):  # else an author's field
-                game = LiveGame(model, page.institution)
+                game = LiveGame(model, _rules_of(cls))
             if isinstance(game, LiveGame):
                 game.shift(seconds)
 
@@ -224,8 +221,7 @@ class InstitutionPage(Page):
         try:
             game.decide(player, str(action), entered, str(target), sent)
         except OrderRefused as refusal:
-            own = page.texts.get(refusal.code)
-            raise refusal if own is None else OrderRefused(refusal.code, own) from None
+            raise in_own_words(page.texts, refusal) from None
         return _data(page, player, game)
 
     @live
@@ -245,29 +241,29 @@ class InstitutionPage(Page):
         return {"costs": {target: plain(cost) for target, cost in found.items()}}
 
 
-def _function(page: Any, name: str) -> Any:
-    """Return a page's function as its author wrote it; its first argument is the page."""
-    value = getattr(page, name)
-    return getattr(value, "__func__", value)
+def _rules_of(page: type[InstitutionPage]) -> Institution:
+    assert page.institution is not None  # a page without one is refused where it is defined
+    return page.institution
 
 
-def _name_of(page: Any) -> str:
-    return str(page.game_name or page.institution.kind)
+def _name_of(page: type[InstitutionPage]) -> str:
+    return str(page.game_name or _rules_of(page).kind)
 
 
-def _is_same_game(page: Any, other: Any) -> bool:
-    is_one = other is not None and issubclass(other, InstitutionPage)
-    return is_one and _name_of(other) == _name_of(page)
+def _is_same_game(page: type[InstitutionPage], other: type[Page] | None) -> bool:
+    if other is None or not issubclass(other, InstitutionPage):
+        return False
+    return _name_of(other) == _name_of(page)
 
 
-def _place_of(page: Any, player: Player) -> dict[str, Any]:
+def _place_of(page: type[InstitutionPage], player: Player) -> dict[str, Any]:
     return {
-        "session": player.session, "institution": page.institution, "name": _name_of(page),
-        "period": _function(page, "period")(page, player), "group": player.group,
+        "session": player.session, "institution": _rules_of(page), "name": _name_of(page),
+        "period": page_function(page, "period")(page, player), "group": player.group,
     }  # fmt: skip
 
 
-def _game_of(page: Any, player: Player) -> LiveGame:
+def _game_of(page: type[InstitutionPage], player: Player) -> LiveGame:
     """Return the player's period; begin a new one."""
     game = LiveGame.in_session(**_place_of(page, player))
     game.listeners[page.key] = partial(_push, page, player, game)
@@ -276,13 +272,13 @@ def _game_of(page: Any, player: Player) -> LiveGame:
     return game
 
 
-def _begin(page: Any, player: Player, game: LiveGame) -> None:
-    together = list(_function(page, "together")(page, player))
+def _begin(page: type[InstitutionPage], player: Player, game: LiveGame) -> None:
+    together = list(page_function(page, "together")(page, player))
     game.model.place = player.position
     players = _dealt_in(page, together, game)
-    length = page.institution.length()
+    length = _rules_of(page).length()
     lead = 0.0 if length is None else page.lead
-    game.start(players, _function(page, "endow")(page, players, game.period), lead)
+    game.start(players, page_function(page, "endow")(page, players, game.period), lead)
     seconds = page.seconds
     if seconds is None and length is not None:
         seconds = lead + length
@@ -294,19 +290,19 @@ def _begin(page: Any, player: Player, game: LiveGame) -> None:
             game.leave_out(other)
 
 
-def _dealt_in(page: Any, players: list[Player], game: LiveGame) -> list[Player]:
+def _dealt_in(page: type[InstitutionPage], players: list[Player], game: LiveGame) -> list[Player]:
     """Return who takes part: those who have not left, or all if the rules have places for all."""
     present = [player for player in players if not _has_left(page, player, game)]
     if not present or len(present) == len(players):
         return players
     try:
-        page.institution.deal_named([player.name for player in present], game.seed)
+        _rules_of(page).deal_named([player.name for player in present], game.seed)
     except BadMarket:
         return players
     return present
 
 
-def _settled(page: Any, player: Player) -> LiveGame:
+def _settled(page: type[InstitutionPage], player: Player) -> LiveGame:
     """Return the player's period, ended if all have decided or the time to decide is up."""
     game = _game_of(page, player)
     game.settle(at_once=_seconds_left(game) == 0)
@@ -322,30 +318,32 @@ def _seconds_left(game: LiveGame) -> float | None:
     return max(0.0, ends - review - game.now)
 
 
-def _data(page: Any, player: Player, game: LiveGame) -> dict[str, Any]:
+def _data(page: type[InstitutionPage], player: Player, game: LiveGame) -> dict[str, Any]:
     left = _seconds_left(game) if game.is_open else None
     return {
         "game": game.name, "title": game.title, "left": left,
-        "periods": _function(page, "periods")(page, player), "practice": page.practice,
+        "periods": page_function(page, "periods")(page, player), "practice": page.practice,
         **game.view(player),
     }  # fmt: skip
 
 
-def _push(page: Any, player: Player, game: LiveGame, by: str) -> None:
+def _push(page: type[InstitutionPage], player: Player, game: LiveGame, by: str) -> None:
     """Push a change to those on the page in that period who see it; of a sealed one no decision."""
     if by and game.is_open and game.institution.is_sealed:
         return
-    period = _function(page, "period")
-    for other in _function(page, "together")(page, player):
+    period = page_function(page, "period")
+    for other in page_function(page, "together")(page, player):
         is_here = other.page == page.key and period(page, other) == game.period
         if is_here and (not by or (other.name != by and game.is_news_to(other))):
             # from each one's own place: who has caused it may be elsewhere
             notify(other, other, _data(page, other, game), event="UprootInstitution")
 
 
-def _games_up_to(page: Any, player: Player, players: Iterable[Player]) -> list[LiveGame]:
+def _games_up_to(
+    page: type[InstitutionPage], player: Player, players: Iterable[Player]
+) -> list[LiveGame]:
     """Return the periods that the player, or those on the page, have reached."""
-    period = _function(page, "period")
+    period = page_function(page, "period")
     here = [other for other in players if other.page == page.key]
     reached = {period(page, other) for other in (player, *here)}
     place = _place_of(page, player)
@@ -354,7 +352,7 @@ def _games_up_to(page: Any, player: Player, players: Iterable[Player]) -> list[L
     return [game for game in found if game is not None]
 
 
-def _leave_behind(page: Any, players: Iterable[Player], game: LiveGame) -> None:
+def _leave_behind(page: type[InstitutionPage], players: Iterable[Player], game: LiveGame) -> None:
     """Leave out who has left an open period, and end it when nobody is left to come."""
     gone = {other: _has_left(page, other, game) for other in players}
     for other in (other for other, has_left in gone.items() if has_left):
@@ -362,9 +360,9 @@ def _leave_behind(page: Any, players: Iterable[Player], game: LiveGame) -> None:
     game.settle(at_once=all(gone.values()))
 
 
-def _has_left(page: Any, player: Player, game: LiveGame) -> bool:
+def _has_left(page: type[InstitutionPage], player: Player, game: LiveGame) -> bool:
     """Return whether a player has dropped out, or is past the place where the period began."""
     if player.has_dropped_out:
         return True
-    is_here = player.page == page.key and _function(page, "period")(page, player) == game.period
+    is_here = player.page == page.key and page_function(page, "period")(page, player) == game.period
     return not is_here and player.position > game.model.get("place", player.position)

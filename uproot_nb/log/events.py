@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import compress
 from typing import NamedTuple
 
-__all__ = ["CHANGES", "KINDS", "Event", "EventColumns"]
+__all__ = ["CHANGES", "KINDS", "Event", "EventColumns", "recorded_cause", "have_same_cause"]
 
 CHANGES = frozenset({"set", "del", "append", "insert", "update", "remove"})
 KINDS = CHANGES | {
@@ -39,6 +39,17 @@ class Event(NamedTuple):
     page: str
     cause: str
     code: str
+
+
+def recorded_cause(event: Event) -> tuple[str, str, str, str]:
+    """Return the actor, page, cause and code of an event."""
+    return event.actor, event.page, event.cause, event.code
+
+
+def have_same_cause(one: Event, other: Event) -> bool:
+    """Return whether two events have the same actor, page and cause, if need be in other code."""
+    same_place = (one.actor, one.page) == (other.actor, other.page)
+    return same_place and one.cause == other.cause
 
 
 class EventColumns(NamedTuple):

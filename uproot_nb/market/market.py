@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -13,6 +12,7 @@ from typing import Any
 
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.experiment.identifiers import SessionIdentifier
+from uproot_nb.experiment.live import client_seconds
 from uproot_nb.market.analysis.dividends import Dividends
 from uproot_nb.market.analysis.records import (
     command_in,
@@ -576,7 +576,7 @@ class Market:
         refusal = OrderRefused(code, message)
         with self.model._world.lock:
             self._catch_up()
-            self._note(new_refusal(command, refusal, _seconds(client_time)))
+            self._note(new_refusal(command, refusal, client_seconds(client_time)))
         return refusal
 
     # Internals
@@ -594,7 +594,7 @@ class Market:
         return outcome
 
     def _do(self, command: Command, client_time: float | None) -> Outcome | None:
-        sent = _seconds(client_time)
+        sent = client_seconds(client_time)
         with self.model._world.lock:
             self._catch_up()
             self._pass_time()
@@ -893,9 +893,3 @@ def _money(value: Any) -> Price:
             f"{value!r} is not an amount of money.", "Write a whole number or a Decimal."
         )
     return money
-
-
-def _seconds(value: Any) -> float | None:
-    """Return a browser's time; None if it is not a finite number."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if number and math.isfinite(value) else None

@@ -186,8 +186,9 @@ def serve(
     )  # fmt: skip
     line.take_over = take_over
     serving = Serving(
-        names, session, place, setup, line, settings, seed, durable, language, simulate, copy
-    )
+        names, session, place, setup, line, settings=settings, seed=seed, durable=durable,
+        language=language, simulate=simulate, copy=copy,
+    )  # fmt: skip
     serving.let_effects(effects)
     serving.offer_help(ask_for_help)
     serving.let_in(way)

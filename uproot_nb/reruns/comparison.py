@@ -15,7 +15,7 @@ from uproot_nb.flow.waiting.waits import WAIT_EVENT
 from uproot_nb.log.call_rows import read_call
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.erasing.format_words import PAGE_PUSHES
-from uproot_nb.log.events import CHANGES, Event
+from uproot_nb.log.events import CHANGES, Event, have_same_cause
 from uproot_nb.reruns.recorded_time import CLOSE
 
 __all__ = ["Difference", "alike", "erased_in", "first_difference"]
@@ -145,8 +145,25 @@ def _is_only_to(event: Event, gone: Collection[str]) -> bool:
 
 
 def _came_out_alike(was: Event, is_now: Event) -> bool:
-    same_place = (was.kind, *was[4:6]) == (is_now.kind, *is_now[4:6])
-    return same_place and alike(_compared(was), _compared(is_now))
+    same_field = (was.subject, was.field) == (is_now.subject, is_now.field)
+    if was.kind != is_now.kind or not same_field:
+        return False
+    return alike(_compared(was), _compared(_as_written_then(was, is_now)))
+
+
+def _as_written_then(was: Event, is_now: Event) -> Event:
+    """Return today's event, with an institution's rules as the recorded one has them.
+
+    Earlier versions wrote them as a text. Whoever plays by other rules comes to other outcomes.
+    """
+    if (is_now.kind, is_now.field) != ("set", "institution"):
+        return is_now
+    before, now = orjson.loads(was.value), orjson.loads(is_now.value)
+    if not isinstance(before, dict) or not isinstance(before.get("rules"), str):
+        return is_now
+    if not isinstance(now, dict) or not isinstance(now.get("rules"), dict):
+        return is_now
+    return is_now._replace(value=orjson.dumps({**now, "rules": before["rules"]}).decode())
 
 
 def _compared(event: Event) -> str:
@@ -175,7 +192,8 @@ def _described(
 ) -> Difference:
     one = was or is_now
     assert one is not None
-    known = (e for e in recorded if e.seq >= seq and e[7:10] == one[7:10] and e.kind == "call")
+    later_calls = (event for event in recorded if event.seq >= seq and event.kind == "call")
+    known = (event for event in later_calls if have_same_cause(event, one))
     call = next(known, one if one.kind == "call" else None)
     row = {} if call is None else read_call(call.value)
     field = _TOLD_AS.get(one.kind, one.field or one.kind)

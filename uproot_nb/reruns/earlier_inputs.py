@@ -9,7 +9,7 @@ import orjson
 
 from uproot_nb.flow.undone_moves import PLACE_FIELDS
 from uproot_nb.log.call_rows import read_call, read_row
-from uproot_nb.log.events import CHANGES, Event
+from uproot_nb.log.events import CHANGES, Event, have_same_cause, recorded_cause
 from uproot_nb.log.state import ARRIVED
 from uproot_nb.reruns.recorded_inputs import RecordedInput, resumptions
 
@@ -111,7 +111,7 @@ def _is_of_move(events: Sequence[Event], place: int) -> bool:
         if before.subject != event.subject:
             return False
         if before.kind != "once" and before.field not in PLACE_FIELDS:
-            return before.kind == "enter" and before[7:] == event[7:]
+            return before.kind == "enter" and recorded_cause(before) == recorded_cause(event)
     return False
 
 
@@ -123,7 +123,7 @@ def _call(events: Sequence[Event], times: list[float], place: int) -> RecordedIn
     if "begun" in call and call["begun"][0] < event.seq:
         return _begun_call(events, place, call["begun"], call.get("ms", 0.0) / 1000)
     first = place
-    while first and events[first - 1][7:10] == event[7:10] and _is_part(events[first - 1]):
+    while first and have_same_cause(events[first - 1], event) and _is_part(events[first - 1]):
         first -= 1
     begun = event.time - call.get("ms", 0.0) / 1000
     early = max(bisect.bisect_left(times, begun), 0)
@@ -141,7 +141,7 @@ def _begun_call(
     for number in range(seq, place):
         if _says_late(events[number], event.subject):  # the call itself found out
             return RecordedInput(events[number].seq, begun, "call", event)
-        if events[number][7:10] != event[7:10]:
+        if not have_same_cause(events[number], event):
             break
     return RecordedInput(seq + 1, begun, "call", event, (), (seq, turn))
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from uproot_nb.log.events import Event
-from uproot_nb.reruns.session_replay import SessionReplay
+from uproot_nb.reruns.session_replay import Replay, SessionReplay
 from uproot_nb.session.entities import Player
 
 __all__ = ["EarlierReplay"]
@@ -20,6 +20,10 @@ class EarlierReplay(SessionReplay):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.flow.logs_loads = False
+
+    def _all_acts(self) -> dict[str, Replay]:
+        shown = {"look": self._replay_look, "render": self._replay_render}
+        return {**super()._all_acts(), **shown}
 
     async def _replay_restart(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.flow.logs_loads = "inputs" in orjson.loads(event.value)

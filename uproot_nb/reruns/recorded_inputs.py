@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from uproot_nb.log.call_rows import read_call
-from uproot_nb.log.events import CHANGES, Event
+from uproot_nb.log.events import CHANGES, Event, recorded_cause
 from uproot_nb.log.state import PERFORMED
 
 __all__ = ["RecordedInput", "RecordedInputs", "resumptions"]
@@ -57,9 +57,9 @@ class RecordedInputs:
 
     def __init__(self, events: Sequence[Event]) -> None:
         self._events = events
-        self._own_code = {event[7:] for event in events if event.kind == "open"}
-        self._calls = {event[7:] for event in events if event.kind == "call"}
-        done = {e[7:] for e in events if e.kind == "effect" and e.value == PERFORMED}
+        self._own_code = {recorded_cause(event) for event in events if event.kind == "open"}
+        self._calls = {recorded_cause(event) for event in events if event.kind == "call"}
+        done = {recorded_cause(e) for e in events if e.kind == "effect" and e.value == PERFORMED}
         failed = {(actor, page, f"{cause} failed", code) for actor, page, cause, code in done}
         self._effects = done | failed
 
@@ -112,8 +112,8 @@ class RecordedInputs:
 
     def _is_from_outside(self, event: Event) -> bool:
         """Return whether a cell, the monitor, or a function after a commit made an event."""
-        by_hand = event.actor == "researcher" and event[7:] not in self._own_code
-        return by_hand or event[7:] in self._effects
+        by_hand = event.actor == "researcher" and recorded_cause(event) not in self._own_code
+        return by_hand or recorded_cause(event) in self._effects
 
     def _time(self, event: Event) -> float:
         if event.kind != "load":
@@ -149,12 +149,12 @@ class RecordedInputs:
 
     def _caused_by_call(self, row: Event, begun: int) -> tuple[Event, ...]:
         during = self._events[begun : row.seq - 1]
-        same = (e for e in during if e[7:] == row[7:] and e.kind in _OF_HOOKS)
-        return (*same, row)
+        of_hooks = (event for event in during if event.kind in _OF_HOOKS)
+        return (*(one for one in of_hooks if recorded_cause(one) == recorded_cause(row)), row)
 
     def _is_of_hooks(self, event: Event, row: Event) -> bool:
         same_page = (event.actor, event.page) == (row.actor, row.page)
-        return same_page and event.kind in _OF_HOOKS and event[7:] not in self._calls
+        return same_page and event.kind in _OF_HOOKS and recorded_cause(event) not in self._calls
 
 
 def resumptions(events: Sequence[Event], event: Event, call: dict[str, Any]) -> list[RecordedInput]:

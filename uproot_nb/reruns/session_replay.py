@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,7 @@ from uproot_nb.flow.hooks import run_authors
 from uproot_nb.flow.served_apps import MakeTemplates
 from uproot_nb.log.call_rows import call_id_of, read_call
 from uproot_nb.log.codec import Resolve
-from uproot_nb.log.events import Event
+from uproot_nb.log.events import Event, recorded_cause
 from uproot_nb.log.log import MemoryLog
 from uproot_nb.reruns.recorded_time import CLOSE, RecordedLoop
 from uproot_nb.session.entities import Player
@@ -31,6 +31,8 @@ from uproot_nb.session.visits import BACK, POSITION, VISIT, visit_token
 __all__ = ["SessionReplay"]
 
 Pairs = Sequence[tuple[str, str]]
+Replay = Callable[[Event, str, Sequence[Event]], Awaitable[object]]
+"""Repeats an input: its event, its player's name, and the events that it has caused."""
 
 LABEL = "_uproot_label"
 """The parameter by which a recorded label comes again."""
@@ -71,6 +73,7 @@ class SessionReplay(Runtime):
         self.repeated: Counter[str] = Counter()
         """Inputs repeated, by kind; "left out" if today's player is elsewhere."""
         self.messages: list[str] = []
+        self._acts = self._all_acts()
         self._draw_name = self.world.new_name
         self._passings: dict[str, list[Event]] = {}
         self._late: dict[str, int] = {}
@@ -162,8 +165,41 @@ class SessionReplay(Runtime):
         self.repeated[act] += 1
         self.flow.newcomers.logs_arrivals = False
         self.flow.newcomers.way_in = WayIn()
-        await getattr(self, f"_replay_{act}")(event, name, more)
+        await self._acts[act](event, name, more)
         await self.time.settle()
+
+    def _all_acts(self) -> dict[str, Replay]:
+        """Return how each input is repeated, by its act."""
+        return {
+            "resume": self._replay_resume,
+            "call": self._replay_call,
+            "submit": self._replay_submit,
+            "form": self._replay_form,
+            "back": self._replay_back,
+            "load": self._replay_load,
+            "late": self._replay_late,
+            "time_up": self._replay_time_up,
+            "late_form": self._replay_late_form,
+            "passed": self._replay_passed,
+            "client": self._replay_client,
+            "connect": self._replay_connect,
+            "disconnect": self._replay_disconnect,
+            "place": self._replay_place,
+            "claim": self._replay_claim,
+            "room": self._replay_room,
+            "arrive": self._replay_arrive,
+            "apply": self._replay_apply,
+            "move": self._replay_move,
+            "extend": self._replay_extend,
+            "leave": self._replay_leave,
+            "wait": self._replay_wait,
+            "free": self._replay_free,
+            "dropout": self._replay_dropout,
+            "dropped": self._replay_dropped,
+            "watch": self._replay_watch,
+            "state": self._replay_state,
+            "restart": self._replay_restart,
+        }
 
     # ---- what browsers do ----
 
@@ -323,7 +359,7 @@ class SessionReplay(Runtime):
     @contextmanager
     def _caused_by(self, event: Event, tried: Attempt | None = None) -> Iterator[None]:
         """Give what happens inside the recorded cause of an event, as a part of an attempt."""
-        cause = Cause(*event[7:])
+        cause = Cause(*recorded_cause(event))
         before = self.lock.begin_step(cause if tried is None else tried.part(cause))
         try:
             yield
@@ -341,7 +377,7 @@ class SessionReplay(Runtime):
                 if event.kind == "enter":
                     self._repeat_move(event, tried)
                 elif event.kind == "end":
-                    cause = tried.part(Cause(*event[7:]))
+                    cause = tried.part(Cause(*recorded_cause(event)))
                     self.flow.leaving.end(self._player_of(event), event.field, cause)
                 else:
                     journal.fold(event.kind, event.subject, event.field, event.value)
@@ -354,7 +390,7 @@ class SessionReplay(Runtime):
         if "undone" not in value:
             self.flow.moves.go(self._player_of(event), value["position"])
         elif old is not None:
-            old.put_back(Cause(*event[7:]))
+            old.put_back(Cause(*recorded_cause(event)))
 
     async def _replay_move(self, event: Event, name: str, more: Sequence[Event]) -> None:
         position = orjson.loads(event.value)["position"]

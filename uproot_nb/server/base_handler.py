@@ -6,9 +6,10 @@ import re
 import time
 import traceback
 from collections.abc import Awaitable
+from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from tornado.httputil import HTTPServerRequest
@@ -24,7 +25,7 @@ from uproot_nb.server.reports import Reports
 from uproot_nb.server.sessions import ServedSession, Sessions
 from uproot_nb.server.site import Site
 
-__all__ = ["ParticipantHandler", "address_of", "browser_headers", "open_headers"]
+__all__ = ["ParticipantHandler", "Parts", "address_of", "browser_headers", "open_headers"]
 
 _PLAIN_PATH = re.compile(r"/[\x21-\x7e]*\Z")
 """Paths as browsers send them: they encode everything that is not plain ASCII."""
@@ -41,25 +42,39 @@ _WITHHELD = re.compile(
 """Headers of cookies and proxies, which have secrets, or say who or where somebody is."""
 
 
-class ParticipantHandler(RequestHandler):
-    """A handler with strict headers, and logs without addresses.
+@dataclass(frozen=True)
+class Parts:
+    """The parts of the server that every handler uses.
 
-    A child declares further parts of the server that it uses, as attributes with a type; the routes
-    in `participants.py` hand them to it.
+    Attributes:
+        sandboxed: whether the page is below Jupyter's own address.
     """
 
     site: Site
     sessions: Sessions
     reports: Reports
     strangers: Visitors
+    sandboxed: bool
+
+
+P = TypeVar("P", bound=Parts)
+
+
+class ParticipantHandler(RequestHandler, Generic[P]):
+    """A handler with strict headers, and logs without addresses.
+
+    The routes in `participants.py` hand it the parts of the server that its kind uses.
+    """
+
+    parts: P
     sandboxed = False
-    """Whether the page is below Jupyter's own address."""
+    """As in `Parts`."""
 
     route = "…"
     """The address without secrets, for logs."""
 
-    def initialize(self, **parts: Any) -> None:
-        vars(self).update(parts)
+    def initialize(self, parts: P) -> None:
+        self.parts, self.sandboxed = parts, parts.sandboxed
         self._set_policy()
 
     def set_default_headers(self) -> None:
@@ -68,16 +83,16 @@ class ParticipantHandler(RequestHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Referrer-Policy", "no-referrer")  # tokens are in paths
         self.set_header("Cross-Origin-Resource-Policy", "same-site")
-        if hasattr(self, "site"):  # tornado asks for them once before `initialize`
+        if hasattr(self, "parts"):  # tornado asks for them once before `initialize`
             self._set_policy()
 
     def _set_policy(self) -> None:
         """Send the policy of who may show this page in a frame."""
-        ancestors = self.site.frame_ancestors
+        ancestors = self.parts.site.frame_ancestors
         if self.sandboxed:
             policy = " ".join([SANDBOX, *ancestors])
         else:
-            jupyter = self.site.jupyter_origin
+            jupyter = self.parts.site.jupyter_origin
             policy = frame_policy(self.request.host, [*jupyter, *ancestors])
         self.set_header("Content-Security-Policy", policy)
 
@@ -90,9 +105,9 @@ class ParticipantHandler(RequestHandler):
         origin = headers.get("Origin", "")
         if not is_cross_site(headers, lenient=self.sandboxed):
             return False
-        if self.site.is_public(origin):
+        if self.parts.site.is_public(origin):
             return False
-        self.reports.note_foreign_origin(origin, self.request.host, session=session)
+        self.parts.reports.note_foreign_origin(origin, self.request.host, session=session)
         self.show("refused", 403)
         return True
 
@@ -100,21 +115,21 @@ class ParticipantHandler(RequestHandler):
         """Refuse a path that no browser sends, before anything else reads it."""
         path = (self.request.uri or "").partition("?")[0]
         if not _PLAIN_PATH.match(path) or "%00" in path:
-            self.reports.count_refusal("malformed request")
+            self.parts.reports.count_refusal("malformed request")
             self.show("missing", 404)
             return None
         # Players have limits of their own.
-        known = self.path_args and self.sessions.player(self.path_args[0]) is not None
+        known = self.path_args and self.parts.sessions.player(self.path_args[0]) is not None
         return None if known else self._wait_for_turn()
 
     def _wait_for_turn(self) -> Awaitable[None] | None:
         """Let a stranger's request wait if its network has sent very many."""
-        visitor = self.strangers.get(self.address)
+        visitor = self.parts.strangers.get(self.address)
         pause = visitor.pause(time.monotonic())
         if not pause:
             return None
-        limits = self.strangers.limits
-        self.reports.note_shortage(
+        limits = self.parts.strangers.limits
+        self.parts.reports.note_shortage(
             "too many requests",
             f"{network_of(self.address)} has asked {limits.request_burst:,.0f} times at once "
             f"without a player's link; further requests wait, {limits.max_requests_per_second:g} a "
@@ -148,7 +163,7 @@ class ParticipantHandler(RequestHandler):
     @property
     def address(self) -> str:
         """Where the request comes from."""
-        return address_of(self.request, self.site.proxies)
+        return address_of(self.request, self.parts.site.proxies)
 
     @property
     def language(self) -> str:
@@ -177,7 +192,7 @@ class ParticipantHandler(RequestHandler):
         if isinstance(value, HTTPError):
             return  # its message may quote the address
         place = traceback.extract_tb(tb)[-1] if tb is not None else None
-        if not self.reports.is_new_fault(f"{self.route} {typ} {place}"):
+        if not self.parts.reports.is_new_fault(f"{self.route} {typ} {place}"):
             return  # strangers can ask again and again
         shown = "".join(traceback.format_exception(typ, value, tb))
         for secret in self.path_args:

@@ -8,20 +8,20 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, StaticFileHandler
 
 from uproot_nb.bridge.file_paths import find_file
 from uproot_nb.server.answer_bodies import cut_off
-from uproot_nb.server.base_handler import ParticipantHandler
+from uproot_nb.server.base_handler import ParticipantHandler, Parts
 from uproot_nb.server.expected import Expected
 from uproot_nb.server.gateways.kernel_files import FileLost, KernelFile, KernelFiles
 from uproot_nb.server.limits import Limits
 from uproot_nb.server.sessions import ServedSession
 
-__all__ = ["AppFileHandler", "StaticHandler"]
+__all__ = ["AppFileHandler", "AppFileParts", "StaticHandler"]
 
 _YEAR = 365 * 24 * 3600
 _APP_FILE_SECONDS = 60
@@ -34,14 +34,14 @@ _TYPES = {
 }  # fmt: skip
 
 
-class StaticHandler(ParticipantHandler, StaticFileHandler):
+class StaticHandler(ParticipantHandler[Parts], StaticFileHandler):
     """The package's own scripts and styles, which browsers cache: the address has the version."""
 
     route = "static/…"
 
-    def initialize(self, path: str, **parts: Any) -> None:  # type: ignore[override]
+    def initialize(self, path: str, parts: Parts) -> None:  # type: ignore[override]
         StaticFileHandler.initialize(self, path)
-        ParticipantHandler.initialize(self, **parts)
+        ParticipantHandler.initialize(self, parts)
 
     async def head(self, path: str) -> None:  # type: ignore[override]
         await self.get(path, include_body=False)
@@ -108,24 +108,29 @@ class FileHere:
             yield part
 
 
-class AppFileHandler(ParticipantHandler, StaticFileHandler):
-    """The static files of an app, for whoever knows the folder's key.
-
-    Tornado decides what is asked for: all of the file, a range of it, or whether it has changed.
-    """
+@dataclass(frozen=True)
+class AppFileParts(Parts):
+    """The parts that an app's files use."""
 
     limits: Limits
     expected: Expected
     kernel_files: KernelFiles
+
+
+class AppFileHandler(ParticipantHandler[AppFileParts], StaticFileHandler):
+    """The static files of an app, for whoever knows the folder's key.
+
+    Tornado decides what is asked for: all of the file, a range of it, or whether it has changed.
+    """
 
     route = "files/…"
     file: FoundFile
     _range: tuple[int, int] | None = None
     """Which bytes the browser gets; None without a body."""
 
-    def initialize(self, **parts: Any) -> None:  # type: ignore[override]
+    def initialize(self, parts: AppFileParts) -> None:  # type: ignore[override]
         StaticFileHandler.initialize(self, "")
-        ParticipantHandler.initialize(self, **parts)
+        ParticipantHandler.initialize(self, parts)
 
     async def head(self, key: str, path: str) -> None:  # type: ignore[override]
         await self.get(key, path, include_body=False)
@@ -143,11 +148,11 @@ class AppFileHandler(ParticipantHandler, StaticFileHandler):
             self._break_off()
 
     async def _find(self, key: str, path: str) -> FoundFile:
-        offered = self.sessions.offered(key)
-        if offered is None and self.expected.is_open:
+        offered = self.parts.sessions.offered(key)
+        if offered is None and self.parts.expected.is_open:
             raise FileLost  # its kernel may still come
         if offered is None or offered[0].closed:
-            self.reports.count_refusal("unknown folder")
+            self.parts.reports.count_refusal("unknown folder")
             raise HTTPError(404)
         session, folder = offered
         found = FileHere.find(folder, path) if folder else await self._ask(session, key, path)
@@ -157,10 +162,10 @@ class AppFileHandler(ParticipantHandler, StaticFileHandler):
 
     async def _ask(self, session: ServedSession, key: str, path: str) -> KernelFile | None:
         """Return a file that is on the kernel's machine."""
-        link = await session.served(self.limits.page_patience)
+        link = await session.served(self.parts.limits.page_patience)
         if link is None:
             raise FileLost
-        return await self.kernel_files.find(link, key, path)
+        return await self.parts.kernel_files.find(link, key, path)
 
     def _forget_old_range(self) -> None:
         """Send all of a file of which the browser has a part of an earlier version."""
@@ -175,7 +180,7 @@ class AppFileHandler(ParticipantHandler, StaticFileHandler):
         try:
             async for part in self.file.parts(*self._range):
                 self.write(part)
-                async with asyncio.timeout(self.limits.idle_timeout):
+                async with asyncio.timeout(self.parts.limits.idle_timeout):
                     await self.flush()
         except (StreamClosedError, TimeoutError):
             cut_off(self)

@@ -8,15 +8,21 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from http.client import responses
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from tornado.web import stream_request_body
 
 from uproot_nb.bridge.messages import BEGIN, COOKIE, HttpReply, HttpRequest
 from uproot_nb.server.answer_bodies import AnswerBody, cut_off, send_parts
-from uproot_nb.server.base_handler import ParticipantHandler, browser_headers, open_headers
+from uproot_nb.server.base_handler import (
+    ParticipantHandler,
+    Parts,
+    browser_headers,
+    open_headers,
+)
 from uproot_nb.server.expected import Expected
 from uproot_nb.server.form_reader import (
     MALFORMED,
@@ -34,8 +40,8 @@ from uproot_nb.server.rooms import ClaimedRooms
 from uproot_nb.server.sessions import Link, ServedPlayer, ServedSession
 
 __all__ = [
-    "AppApi", "FrontPage", "JoinPage", "MissingSlash", "NotFound", "PlayerApi", "PlayerPage",
-    "RoomPage",
+    "ApiCall", "AppApi", "FrontPage", "JoinPage", "MissingSlash", "NotFound", "PageParts",
+    "PlayerApi", "PlayerPage", "RoomPage",
 ]  # fmt: skip
 
 _UNBOUNDED = 1 << 62
@@ -58,18 +64,42 @@ _OWN_HEADERS = frozenset({
 })  # fmt: skip
 
 
-class NotFound(ParticipantHandler):
+@dataclass(frozen=True)
+class PageParts(Parts):
+    """The parts that pages use which a kernel makes.
+
+    Attributes:
+        numbers: the numbers of requests.
+    """
+
+    limits: Limits
+    expected: Expected
+    numbers: Iterator[int]
+    uploads: Uploads
+    rooms: ClaimedRooms
+
+
+class ApiCall(NamedTuple):
+    """A request to the experiment's own api."""
+
+    method: str = ""
+    path: str = ""
+    """The path below the api's address."""
+    content: bytes = b""
+
+
+class NotFound(ParticipantHandler[Parts]):
     """Answers all other addresses."""
 
     def get(self, *ignored: str) -> None:
-        self.reports.note_unknown_address(self.request.path)
+        self.parts.reports.note_unknown_address(self.request.path)
         self.show("missing", 404)
 
     def post(self, *ignored: str) -> None:
         self.get()
 
 
-class FrontPage(ParticipantHandler):
+class FrontPage(ParticipantHandler[Parts]):
     """The root, for those who have typed only the machine's name."""
 
     route = ""
@@ -78,7 +108,7 @@ class FrontPage(ParticipantHandler):
         self.show("front", 200)
 
 
-class MissingSlash(ParticipantHandler):
+class MissingSlash(ParticipantHandler[Parts]):
     """An address without its last slash, as mail programs and people leave it out."""
 
     def get(self, *ignored: str) -> None:
@@ -90,13 +120,9 @@ class MissingSlash(ParticipantHandler):
         self.finish()
 
 
-class _KernelPage(ParticipantHandler):
+class _KernelPage(ParticipantHandler[PageParts]):
     """Pages that a kernel makes."""
 
-    limits: Limits
-    expected: Expected
-    numbers: Iterator[int]
-    """The numbers of requests."""
     depth = 0
     """How many folders the page is below the participant root."""
     body: AnswerBody | None = None
@@ -126,13 +152,13 @@ class _KernelPage(ParticipantHandler):
 
     def admit(self, token: str) -> ServedPlayer | None:
         """Return the player with *token*; answer and return None if there is none to let in."""
-        player = self.sessions.player(token)
+        player = self.parts.sessions.player(token)
         if player is None:
             self.miss("unknown token")
         elif player.session.closed:
             self.show("ended", 410)
         elif player.bucket is not None and not player.bucket.take(time.monotonic()):
-            self.reports.count_refusal("too fast", player)
+            self.parts.reports.count_refusal("too fast", player)
             self.too_fast()
         else:
             return player
@@ -140,10 +166,10 @@ class _KernelPage(ParticipantHandler):
 
     def miss(self, what: str) -> None:
         """Answer "not found", or "paused" while a kernel may still come that knows the address."""
-        if self.expected.is_open:
+        if self.parts.expected.is_open:
             self.wait()
         else:
-            self.reports.count_refusal(what)
+            self.parts.reports.count_refusal(what)
             self.show("missing", 404)
 
     def wait(self) -> None:
@@ -158,19 +184,18 @@ class _KernelPage(ParticipantHandler):
         action: str,
         patience: float,
         room: str = "",
-        asked: tuple[str, str, bytes] = ("", "", b""),
+        api_call: ApiCall = ApiCall(),  # noqa: B008  (it is frozen)
         within: float = 0.0,
     ) -> HttpReply | None:
         """Return the kernel's answer; None if no kernel came, or none answered.
 
-        *asked* is the request to the experiment's own api: method, path and content. *within* is
-        how long the answer may take, if not as long as that to a form.
+        *within* is how long the answer may take, if not as long as that to a form.
         """
         link = self.asked = await session.served(patience)
         if link is None:
             return None
         request = HttpRequest(
-            next(self.numbers),
+            next(self.parts.numbers),
             session.key,
             player,
             action,
@@ -180,9 +205,9 @@ class _KernelPage(ParticipantHandler):
             list(self.posted_files),
             self.passed_headers,
             room,
-            *asked,
+            *api_call,
         )
-        reply = await link.ask(request, within or self.limits.form_patience)
+        reply = await link.ask(request, within or self.parts.limits.form_patience)
         self.body = link.body_of(reply) if reply is not None and reply.more else None
         return reply
 
@@ -236,7 +261,7 @@ class _KernelPage(ParticipantHandler):
         """Turn a path that begins at the participant root into one relative to this page."""
         if location.startswith("//"):
             return location
-        root = urlsplit(self.site.url).path
+        root = urlsplit(self.parts.site.url).path
         if len(root) > 1 and location.startswith(root):
             location = "/" + location.removeprefix(root)
         if location.startswith(("/", "p/")):
@@ -254,14 +279,14 @@ class _KernelPage(ParticipantHandler):
         """Count one more place that this address asks for; return whether it may be opened."""
         excess = session.find_excess_join(self.address)
         if excess:
-            self.reports.count_refusal("too many joins", detail=excess, session=session)
+            self.parts.reports.count_refusal("too many joins", detail=excess, session=session)
         return not excess
 
     def too_long(self) -> bool:
         """Refuse a form that is too long (Jupyter's own port accepts longer ones)."""
-        if len(self.request.body) <= self.limits.max_form_bytes:
+        if len(self.request.body) <= self.parts.limits.max_form_bytes:
             return False
-        self.reports.count_refusal("too large")
+        self.parts.reports.count_refusal("too large")
         self.show("refused", 413)
         return True
 
@@ -282,7 +307,6 @@ class PlayerPage(_KernelPage):
     route = "p/…/"
     depth = 2
 
-    uploads: Uploads
     _reader: FormReader | None = None
     _sender: ServedPlayer | None = None
     _reported = False
@@ -318,14 +342,14 @@ class PlayerPage(_KernelPage):
         if self.request.method != "POST":
             return
         connection: Any = self.request.connection
-        limits = self.limits
-        player = self.sessions.player(self.path_args[0])
+        limits = self.parts.limits
+        player = self.parts.sessions.player(self.path_args[0])
         if player is None or player.session.closed:
             return
         connection.set_max_body_size(_UNBOUNDED)
         connection.set_body_timeout(limits.upload_patience)
         kind = self.request.headers.get("Content-Type", "")
-        self._reader = FormReader(kind, limits, self.uploads)
+        self._reader = FormReader(kind, limits, self.parts.uploads)
         if player.uploads >= limits.max_uploads_per_player:
             self._reader.refuse(TOO_MANY)
         elif self._announced > limits.max_upload_bytes:
@@ -353,7 +377,7 @@ class PlayerPage(_KernelPage):
     def _expect_more(self) -> None:
         if self._stalled is not None:
             self._stalled.cancel()
-        idle = self.limits.idle_timeout
+        idle = self.parts.limits.idle_timeout
         self._stalled = asyncio.get_running_loop().call_later(idle, cut_off, self)
 
     def _arrived(self) -> None:
@@ -391,7 +415,7 @@ class PlayerPage(_KernelPage):
         if answer is not None:
             self.pass_on(answer)
             return
-        patience = self.limits.page_patience
+        patience = self.parts.limits.page_patience
         reply = await self.ask_patiently(player.session, player.name, "page", patience)
         if reply is not None:
             self.pass_on(reply)
@@ -403,9 +427,9 @@ class PlayerPage(_KernelPage):
         answer, session, link = player.take_answer(key), player.session, player.session.link
         if answer is not None or not key or link is None or not link.shared:
             return answer
-        number = next(self.numbers)
+        number = next(self.parts.numbers)
         request = HttpRequest(number, session.key, player.name, "answer", [], [], "", path=key)
-        stored = await link.ask(request, self.limits.page_patience)
+        stored = await link.ask(request, self.parts.limits.page_patience)
         return stored if stored is not None and stored.status != 404 else None
 
     async def post(self, token: str) -> None:
@@ -414,9 +438,8 @@ class PlayerPage(_KernelPage):
         player, reader = self.admit(token), self._reader
         if player is None or reader is None:
             self._discard()
-            if (
-                player is not None
-            ):  # the session was closed while the form arrived, and is open again
+            # the session was closed while the form arrived, and is open again
+            if player is not None:
                 self.pause_or_end(player.session)
             return
         try:
@@ -432,7 +455,7 @@ class PlayerPage(_KernelPage):
 
         A form names its visit, so a kernel takes it once however often it is sent.
         """
-        session, patience = player.session, self.limits.form_patience
+        session, patience = player.session, self.parts.limits.form_patience
         reply = await self.ask_patiently(session, player.name, "submit", patience)
         if reply is None:
             self._leave_files()
@@ -471,7 +494,9 @@ class PlayerPage(_KernelPage):
         """Leave the files for a while: a slow kernel may still read them."""
         assert self._reader is not None
         left, self._reader.files = self._reader.files, []
-        self.uploads.remove_later([path for _, _, _, path, _ in left], self.limits.kept_unanswered)
+        self.parts.uploads.remove_later(
+            [path for _, _, _, path, _ in left], self.parts.limits.kept_unanswered
+        )
 
     @property
     def _announced(self) -> int:
@@ -486,13 +511,13 @@ class PlayerPage(_KernelPage):
         self._reported = True
         status, detail = self._reader.refused, ""
         if status == TOO_LARGE:
-            limits, size = self.limits, self._announced
+            limits, size = self.parts.limits, self._announced
             detail = (
                 f"a form of {size:,} bytes; max_upload_bytes allows {limits.max_upload_bytes:,} "
                 f"with files, max_form_bytes {limits.max_form_bytes:,} without, max_files "
                 f"{limits.max_files}. Raise {how_to_change('max_upload_bytes')}"
             )
-        self.reports.count_refusal(_REFUSALS.get(status, "unkept"), player, detail)
+        self.parts.reports.count_refusal(_REFUSALS.get(status, "unkept"), player, detail)
 
     def _refuse(self, player: ServedPlayer, status: int) -> None:
         self._report_refusal(player)
@@ -517,13 +542,13 @@ class _AskedApi(_KernelPage):
 
     async def relay(self, session: ServedSession, player: str, action: str, path: str) -> None:
         """Pass the request on, and what the experiment answers."""
-        if await session.served(self.limits.form_patience) is None:
+        if await session.served(self.parts.limits.form_patience) is None:
             self.pause_or_end(session)
             return
         method = self.request.method or "GET"
         method = "GET" if method == "HEAD" else method
-        asked = (method, path, self.request.body)
-        reply = await self.ask_kernel(session, player, action, 0.0, asked=asked)
+        api_call = ApiCall(method, path, self.request.body)
+        reply = await self.ask_kernel(session, player, action, 0.0, api_call=api_call)
         if reply is None:
             self.pause_or_end(session)
         elif self.body is None or self.request.method == "HEAD" or not has_body(reply):
@@ -537,8 +562,8 @@ class _AskedApi(_KernelPage):
         """Send the browser an answer part by part, as fast as it reads."""
         if player is None:  # a program with a key
             await self._send_parts(reply, body)
-        elif player.streams >= self.limits.max_streams_per_player:
-            self.reports.count_refusal("too many streams", player)
+        elif player.streams >= self.parts.limits.max_streams_per_player:
+            self.parts.reports.count_refusal("too many streams", player)
             self.too_fast()
         else:
             player.streams += 1
@@ -549,7 +574,7 @@ class _AskedApi(_KernelPage):
 
     async def _send_parts(self, reply: HttpReply, body: AnswerBody) -> None:
         self.set_head(reply)
-        await send_parts(self, body, self.limits.idle_timeout)
+        await send_parts(self, body, self.parts.limits.idle_timeout)
 
 
 class PlayerApi(_AskedApi):
@@ -604,10 +629,10 @@ class AppApi(_AskedApi):
     def _asks(self, name: str) -> tuple[ServedSession, str] | None:
         """Return the session, and the player or ""; answer and return None if nobody may ask."""
         token = _token_in(self.request.headers.get("Referer", ""))
-        player = self.sessions.player(token) if token else None
+        player = self.parts.sessions.player(token) if token else None
         if player is not None and player.session.name == name:
             return (player.session, player.name) if self.admit(token) else None
-        session = self.sessions.named(name)
+        session = self.parts.sessions.named(name)
         if session is None or "Authorization" not in self.request.headers:
             self.miss("unknown address")
         elif session.may_ask():
@@ -643,7 +668,7 @@ class _Entry(_KernelPage):
     @property
     def _is_encrypted(self) -> bool:
         """Whether the browser came by https, if need be to a proxy."""
-        site = urlsplit(self.site.url)
+        site = urlsplit(self.parts.site.url)
         by_proxy = site.scheme == "https" and site.netloc == self.request.host
         return by_proxy or self.request.protocol == "https"
 
@@ -658,7 +683,7 @@ class _Entry(_KernelPage):
 
         A kernel that dies may have given a place, which the next one finds by the visit.
         """
-        patience = self.limits.form_patience if self.visit else 0.0
+        patience = self.parts.limits.form_patience if self.visit else 0.0
         return await self.ask_patiently(session, "", action, patience, room)
 
     @property
@@ -680,7 +705,7 @@ class JoinPage(_Entry):
             return
         reply = None
         if self._is_known or self.request.query:  # they may have a place, or see a preview
-            patience = self.limits.page_patience
+            patience = self.parts.limits.page_patience
             reply = await self.ask_kernel(session, "", "look", patience, within=patience)
         if reply is None or reply.status == _NOTHING_BUT_A_BUTTON:
             self._show_button("join", 200, secrets.token_urlsafe(18))
@@ -694,7 +719,7 @@ class JoinPage(_Entry):
         if not self.may_join(session):
             self._later(429)
             return
-        if await session.served(self.limits.form_patience) is None:
+        if await session.served(self.parts.limits.form_patience) is None:
             self._later(503)
             return
         places = session.places
@@ -707,7 +732,7 @@ class JoinPage(_Entry):
             self._later(503)
 
     def _admit(self, label: str, secret: str) -> ServedSession | None:
-        session = self.sessions.joined_by(label, secret)
+        session = self.parts.sessions.joined_by(label, secret)
         if session is None:
             self.miss("unknown join link")
         elif session.closed:
@@ -730,7 +755,6 @@ class JoinPage(_Entry):
 class RoomPage(_Entry):
     """A room: GET shows its page, POST goes in."""
 
-    rooms: ClaimedRooms
     route = "room/…/"
     depth = 2
     _turn: asyncio.Future[bool] | None = None
@@ -750,14 +774,14 @@ class RoomPage(_Entry):
         session, visitor = found
         if self.refuse_cross_site(session):
             return
-        if await session.served(self.limits.form_patience) is None:
+        if await session.served(self.parts.limits.form_patience) is None:
             self.pause_or_end(session)
             return
         await self._in_turn(session, visitor, lambda: self._enter(session, name))
 
     def _admit(self, name: str) -> tuple[ServedSession, Visitor] | None:
         """Return the room's session and the visitor; answer and return None if there is none."""
-        room = self.rooms.get(name)
+        room = self.parts.rooms.get(name)
         if room is None:
             self.miss("unknown room")
             return None
@@ -767,7 +791,7 @@ class RoomPage(_Entry):
             return None
         visitor = room.visitor(self.address)
         if not visitor.may_ask(time.monotonic()):
-            self.reports.count_refusal("too fast")
+            self.parts.reports.count_refusal("too fast")
             self.too_fast()
             return None
         self.know_browser()
@@ -804,7 +828,7 @@ class RoomPage(_Entry):
 
     async def _look(self, session: ServedSession, name: str) -> bool:
         """Show the room; return whether the label is wrong."""
-        reply = await self.ask_patiently(session, "", "room", self.limits.page_patience, name)
+        reply = await self.ask_patiently(session, "", "room", self.parts.limits.page_patience, name)
         return self._pass_on_judgement(session, reply)
 
     async def _enter(self, session: ServedSession, name: str) -> bool:
@@ -825,16 +849,16 @@ class RoomPage(_Entry):
         self.pass_on(reply)
         is_wrong = reply.status == _UNKNOWN_LABEL
         if is_wrong:
-            self.reports.count_refusal("unknown label")
+            self.parts.reports.count_refusal("unknown label")
         return is_wrong
 
     def _report_guesses(self, session: ServedSession) -> None:
-        network = network_of(self.address)
+        network, pause = network_of(self.address), self.parts.limits.guess_pause
         detail = (
             f"{network} has tried many labels that nobody has; "
-            f"those that come from there are judged one by one, {self.limits.guess_pause} s each"
+            f"those that come from there are judged one by one, {pause} s each"
         )
-        self.reports.count_refusal("too fast", detail=detail, session=session)
+        self.parts.reports.count_refusal("too fast", detail=detail, session=session)
 
     def on_connection_close(self) -> None:
         """Give the turn to others: the browser is gone."""

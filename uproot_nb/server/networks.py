@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterable
 from functools import lru_cache
 
-__all__ = ["Proxies", "network_of"]
+__all__ = ["Proxies", "is_loopback_host", "network_of"]
 
 _LONGEST_ADDRESS = 64
 _MOST_HOPS = 32
@@ -22,6 +22,14 @@ def network_of(address: str) -> str:
     if known.version == 4:
         return address
     return str(known.ipv4_mapped or ipaddress.ip_network((known, 64), strict=False))
+
+
+def is_loopback_host(host: str) -> bool:
+    """Return whether a name or an address is that of the machine on which it is used."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class Proxies:

@@ -8,16 +8,17 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tornado.web import Application, RequestHandler
 
 from uproot_nb.bridge.channel import Channel, Gone, MemoryChannel, Receive, memory_pair
 from uproot_nb.bridge.forks import leave_to_parent, take_back
 from uproot_nb.bridge.messages import Hello
+from uproot_nb.server.base_handler import ParticipantHandler, Parts
 from uproot_nb.server.connections import Connections, most_connections
 from uproot_nb.server.expected import Expected
-from uproot_nb.server.files import AppFileHandler, StaticHandler
+from uproot_nb.server.files import AppFileHandler, AppFileParts, StaticHandler
 from uproot_nb.server.form_reader import Uploads
 from uproot_nb.server.gateways.kernel_files import KernelFiles
 from uproot_nb.server.handlers import (
@@ -26,6 +27,7 @@ from uproot_nb.server.handlers import (
     JoinPage,
     MissingSlash,
     NotFound,
+    PageParts,
     PlayerApi,
     PlayerPage,
     RoomPage,
@@ -33,7 +35,7 @@ from uproot_nb.server.handlers import (
 from uproot_nb.server.kernel_connection import KernelLink
 from uproot_nb.server.limits import Limits, Visitors
 from uproot_nb.server.listening import BoundedServer, Entrance, bind_port
-from uproot_nb.server.metrics.health import Health, HealthPage
+from uproot_nb.server.metrics.health import Health, HealthPage, HealthParts
 from uproot_nb.server.metrics.timings import ServerTimings
 from uproot_nb.server.polling.handlers import (
     JoinPollHandler,
@@ -51,6 +53,7 @@ from uproot_nb.server.socket_handlers import (
     JoinSocketHandler,
     PlayerSocketHandler,
     RoomSocketHandler,
+    SocketParts,
 )
 from uproot_nb.server.sockets import PlayerSockets
 from uproot_nb.server.steward.handlers import StewardParts
@@ -68,7 +71,9 @@ _LONGEST_HEADERS = 160 * 1024
 _USE_SECONDS = 5.0
 """How often kernels with participants are reported as in use, so that they are not culled."""
 
-Routes = list[tuple[str, type[RequestHandler], dict[str, Any]]]
+Route = tuple[str, type[RequestHandler], dict[str, Any]]
+Routes = list[Route]
+_P = TypeVar("_P", bound=Parts)
 
 
 class ParticipantServer:
@@ -173,7 +178,7 @@ class ParticipantServer:
         application = Application(
             routes + self.routes("/", sandboxed=False),
             default_handler_class=NotFound,
-            default_handler_args=self._shared(sandboxed=False),
+            default_handler_args={"parts": Parts(*self._shared(sandboxed=False))},
         )
         http = BoundedServer(
             application,
@@ -195,48 +200,41 @@ class ParticipantServer:
             sandboxed: *prefix* is below Jupyter's own address.
         """
         shared, sockets = self._shared(sandboxed), self.socket_parts(sandboxed)
-        polls, rooms = {**sockets, "links": self.polled}, {"rooms": self.rooms}
-        pages = {
-            **shared, "limits": self.limits, "expected": self.expected,
-            "numbers": self.sockets.numbers,
-        }  # fmt: skip
-        files = {
-            **shared, "limits": self.limits, "expected": self.expected,
-            "kernel_files": self.kernel_files,
-        }  # fmt: skip
+        parts, health = Parts(*shared), HealthParts(*shared, self.health)
+        files = AppFileParts(*shared, self.limits, self.expected, self.kernel_files)
+        pages = PageParts(
+            *shared, self.limits, self.expected, self.sockets.numbers, self.uploads, self.rooms
+        )
         return [
-            (rf"{prefix}p/([^/]+)/", PlayerPage, {**pages, "uploads": self.uploads}),
-            (rf"{prefix}p/([^/]+)/ws", PlayerSocketHandler, sockets),
-            (rf"{prefix}p/([^/]+)/poll", PlayerPollHandler, polls),
-            (rf"{prefix}p/([^/]+)/api/(.*)", PlayerApi, pages),
-            (rf"{prefix}(api2?)/([^/]+)/([^/]+)/(.*)", AppApi, pages),
-            (rf"{prefix}join/([^/]+)/([^/]+)/ws", JoinSocketHandler, sockets),
-            (rf"{prefix}join/([^/]+)/([^/]+)/poll", JoinPollHandler, polls),
-            (rf"{prefix}join/([^/]+)/([^/]+)/", JoinPage, pages),
-            (rf"{prefix}room/([^/]+)/ws", RoomSocketHandler, {**sockets, **rooms}),
-            (rf"{prefix}room/([^/]+)/poll", RoomPollHandler, {**polls, **rooms}),
-            (rf"{prefix}room/([^/]+)/", RoomPage, {**pages, **rooms}),
-            (rf"{prefix}files/([^/]+)/(.+)", AppFileHandler, files),
-            (rf"{prefix}static/[^/]+/(.+)", StaticHandler, {"path": str(_STATIC), **shared}),
-            (rf"{prefix}(?:p|room|join/[^/]+)/[^/]+", MissingSlash, shared),
-            (rf"{prefix}healthz", HealthPage, {**shared, "health": self.health}),
-            (prefix, FrontPage, shared),
-            (rf"{prefix}.*", NotFound, shared),
+            _route(rf"{prefix}p/([^/]+)/", PlayerPage, pages),
+            _route(rf"{prefix}p/([^/]+)/ws", PlayerSocketHandler, sockets),
+            _route(rf"{prefix}p/([^/]+)/poll", PlayerPollHandler, sockets),
+            _route(rf"{prefix}p/([^/]+)/api/(.*)", PlayerApi, pages),
+            _route(rf"{prefix}(api2?)/([^/]+)/([^/]+)/(.*)", AppApi, pages),
+            _route(rf"{prefix}join/([^/]+)/([^/]+)/ws", JoinSocketHandler, sockets),
+            _route(rf"{prefix}join/([^/]+)/([^/]+)/poll", JoinPollHandler, sockets),
+            _route(rf"{prefix}join/([^/]+)/([^/]+)/", JoinPage, pages),
+            _route(rf"{prefix}room/([^/]+)/ws", RoomSocketHandler, sockets),
+            _route(rf"{prefix}room/([^/]+)/poll", RoomPollHandler, sockets),
+            _route(rf"{prefix}room/([^/]+)/", RoomPage, pages),
+            _route(rf"{prefix}files/([^/]+)/(.+)", AppFileHandler, files),
+            _static_route(rf"{prefix}static/[^/]+/(.+)", parts),
+            _route(rf"{prefix}(?:p|room|join/[^/]+)/[^/]+", MissingSlash, parts),
+            _route(rf"{prefix}healthz", HealthPage, health),
+            _route(prefix, FrontPage, parts),
+            _route(rf"{prefix}.*", NotFound, parts),
         ]
 
-    def _shared(self, sandboxed: bool) -> dict[str, Any]:
+    def _shared(self, sandboxed: bool) -> tuple[Site, Sessions, Reports, Visitors, bool]:
         """Return the parts that every handler uses."""
-        return {
-            "site": self.site, "sessions": self.sessions, "reports": self.reports,
-            "strangers": self.strangers, "sandboxed": sandboxed,
-        }  # fmt: skip
+        return self.site, self.sessions, self.reports, self.strangers, sandboxed
 
-    def socket_parts(self, sandboxed: bool = False) -> dict[str, Any]:
+    def socket_parts(self, sandboxed: bool = False) -> SocketParts:
         """Return the parts that a `SocketHandler` uses."""
-        return {
-            **self._shared(sandboxed), "limits": self.limits, "connections": self.connections,
-            "sockets": self.sockets, "expected": self.expected,
-        }  # fmt: skip
+        return SocketParts(
+            *self._shared(sandboxed), self.limits, self.connections, self.sockets, self.expected,
+            self.rooms, self.polled,
+        )  # fmt: skip
 
     def steward_parts(self) -> StewardParts:
         """Return the parts that the monitor's addresses use, which no participant can reach."""
@@ -334,6 +332,14 @@ class ParticipantServer:
 
     def _later(self, name: str, seconds: float, call: Callable[[], None]) -> None:
         self._timers[name] = asyncio.get_running_loop().call_later(seconds, call)
+
+
+def _route(pattern: str, handler: type[ParticipantHandler[_P]], parts: _P) -> Route:
+    return pattern, handler, {"parts": parts}
+
+
+def _static_route(pattern: str, parts: Parts) -> Route:
+    return pattern, StaticHandler, {"path": str(_STATIC), "parts": parts}
 
 
 async def start_embedded(

@@ -9,16 +9,18 @@ import contextlib
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 from tornado.websocket import WebSocketProtocol13
 
-from uproot_nb.server.base_handler import ParticipantHandler
+from uproot_nb.server.base_handler import ParticipantHandler, Parts
 from uproot_nb.server.connections import Connections
 from uproot_nb.server.expected import TRY_AGAIN, Expected, WaitingSocket, room_key
 from uproot_nb.server.limits import Limits
 from uproot_nb.server.networks import network_of
+from uproot_nb.server.polling.links import PolledLinks
 from uproot_nb.server.rooms import ClaimedRooms, RoomSocket
 from uproot_nb.server.sessions import ServedPlayer, ServedSession, digest
 from uproot_nb.server.sockets import WAITING_PAGE, PlayerSocket, PlayerSockets, RefusedSocket
@@ -26,20 +28,28 @@ from uproot_nb.server.websocket import WebSocket
 
 __all__ = [
     "JoinSocketHandler", "PlayerSocketHandler", "RoomSocketHandler", "SocketHandler",
-    "StreamTransport",
+    "SocketParts", "StreamTransport",
 ]  # fmt: skip
 
 _VERSION = "13"
 _NUMBER = re.compile(r"(?:-1|[0-9]{1,15})\Z", re.ASCII)
 
 
-class SocketHandler(ParticipantHandler):
-    """Checks the handshake; a child's `get` chooses the socket."""
+@dataclass(frozen=True)
+class SocketParts(Parts):
+    """The parts that use whoever opens a socket."""
 
     limits: Limits
     connections: Connections
     sockets: PlayerSockets
     expected: Expected
+    rooms: ClaimedRooms
+    polled: PolledLinks
+
+
+class SocketHandler(ParticipantHandler[SocketParts]):
+    """Checks the handshake; a child's `get` chooses the socket."""
+
     session: ServedSession | None = None
     """The session, where no player is known."""
 
@@ -49,11 +59,11 @@ class SocketHandler(ParticipantHandler):
         """Connect the browser to the socket that *find_socket* returns, or refuse the request."""
         key = self._handshake_key()
         if key is None:
-            self.reports.count_refusal("no handshake", player)
+            self.parts.reports.count_refusal("no handshake", player)
             self.show("missing", 404)
             return
         if self.request.headers.get("Sec-WebSocket-Version") != _VERSION:
-            self.reports.count_refusal("other WebSocket version", player)
+            self.parts.reports.count_refusal("other WebSocket version", player)
             self.set_header("Upgrade", "websocket")
             self.set_header("Sec-WebSocket-Version", _VERSION)
             self.show("refused", 426)
@@ -63,7 +73,7 @@ class SocketHandler(ParticipantHandler):
             return
         connection: Any = self.request.connection
         network = network_of(self.address)
-        seat = self.connections.upgrade(connection.stream, network, known=player is not None)
+        seat = self.parts.connections.upgrade(connection.stream, network, known=player is not None)
         if seat is None:
             self.refuse_for_want_of_seats(network)
             return
@@ -105,29 +115,29 @@ class SocketHandler(ParticipantHandler):
             return True  # not a browser; the token is the secret
         if self.sandboxed:
             return origin == "null"  # the sandbox's own origin, never Jupyter's
-        return self.site.allows_origin(origin, self.request.headers.get("Host", ""))
+        return self.parts.site.allows_origin(origin, self.request.headers.get("Host", ""))
 
     def refuse_origin(self, player: ServedPlayer | None) -> None:
         """Refuse a request of another site's page."""
         origin = self.request.headers.get("Origin", "")
-        self.reports.note_foreign_origin(origin, self.request.host, player, self.session)
+        self.parts.reports.note_foreign_origin(origin, self.request.host, player, self.session)
         self.show("missing", 404)
 
     def refuse_for_want_of_seats(self, network: str) -> None:
         """Refuse a connection for which there is no seat."""
-        detail = self.connections.describe_shortage(network)
-        self.reports.note_shortage("too many connections", detail)
+        detail = self.parts.connections.describe_shortage(network)
+        self.parts.reports.note_shortage("too many connections", detail)
         self.set_header("Retry-After", "5")
         self.show("refused", 503)
 
     def _socket_for_unknown(self, what: str, key: bytes) -> WebSocket:
         """Return a socket that waits for a kernel that may know *key*, or one that refuses."""
-        if not self.expected.is_open:
-            self.reports.count_refusal(what)
-            return RefusedSocket(self.sockets, 4403, "")
-        if not self.expected.has_place:
-            return RefusedSocket(self.sockets, 4429, "try again")
-        return WaitingSocket(self.expected, key, self.limits)
+        if not self.parts.expected.is_open:
+            self.parts.reports.count_refusal(what)
+            return RefusedSocket(self.parts.sockets, 4403, "")
+        if not self.parts.expected.has_place:
+            return RefusedSocket(self.parts.sockets, 4429, "try again")
+        return WaitingSocket(self.parts.expected, key, self.parts.limits)
 
 
 class PlayerSocketHandler(SocketHandler):
@@ -136,7 +146,7 @@ class PlayerSocketHandler(SocketHandler):
     route = "p/…/ws"
 
     async def get(self, token: str) -> None:
-        player = self.sessions.player(token)
+        player = self.parts.sessions.player(token)
         await self.enter(player, lambda: self._socket_for(player, token))
 
     def _socket_for(self, player: ServedPlayer | None, token: str) -> WebSocket:
@@ -146,41 +156,39 @@ class PlayerSocketHandler(SocketHandler):
         if player is None:
             return self._socket_for_unknown("unknown token", digest(token))
         if player.session.closed:
-            return RefusedSocket(self.sockets, 4404, "session closed", "closed")
+            return RefusedSocket(self.parts.sockets, 4404, "session closed", "closed")
         if not _NUMBER.match(page) or not _NUMBER.match(since) or since == "-1":
-            self.reports.count_refusal("malformed", player)
-            return RefusedSocket(self.sockets, 4400, "malformed")
-        if len(self.sockets.of_player(player)) >= self.limits.max_sockets_per_player:
-            self.reports.count_refusal("too many sockets", player)
-            return RefusedSocket(self.sockets, 4429, "too many sockets")
+            self.parts.reports.count_refusal("malformed", player)
+            return RefusedSocket(self.parts.sockets, 4400, "malformed")
+        if len(self.parts.sockets.of_player(player)) >= self.parts.limits.max_sockets_per_player:
+            self.parts.reports.count_refusal("too many sockets", player)
+            return RefusedSocket(self.parts.sockets, 4429, "too many sockets")
         if not player.may_connect(time.monotonic()):
-            self.reports.count_refusal("too fast", player)
-            return RefusedSocket(self.sockets, 4429, "too fast")
-        return PlayerSocket(self.sockets, player, int(page), int(since))
+            self.parts.reports.count_refusal("too fast", player)
+            return RefusedSocket(self.parts.sockets, 4429, "too fast")
+        return PlayerSocket(self.parts.sockets, player, int(page), int(since))
 
 
 class RoomSocketHandler(SocketHandler):
     """Opens the socket of a page that waits until a room opens."""
 
-    rooms: ClaimedRooms
-
     route = "room/…/ws"
 
     async def get(self, name: str) -> None:
-        room = self.rooms.get(name)
+        room = self.parts.rooms.get(name)
         self.session = room.session if room is not None else None
         await self.enter(None, lambda: self._socket_for(name))
 
     def _socket_for(self, name: str) -> WebSocket:
         """Return the socket for a browser that waits, or one that refuses."""
-        room = self.rooms.get(name)
+        room = self.parts.rooms.get(name)
         if room is None:
             return self._socket_for_unknown("unknown room", room_key(name))
         if room.session is None:
-            return RefusedSocket(self.sockets, 4404, "session closed", "closed")
+            return RefusedSocket(self.parts.sockets, 4404, "session closed", "closed")
         waits = self.get_query_argument("page", "") != str(WAITING_PAGE)
         label = self.get_query_argument("label", "")
-        return RoomSocket(self.rooms, room, waits=waits, label=label)
+        return RoomSocket(self.parts.rooms, room, waits=waits, label=label)
 
 
 class JoinSocketHandler(SocketHandler):
@@ -192,9 +200,9 @@ class JoinSocketHandler(SocketHandler):
         await self.enter(None, lambda: self._socket_for(label, secret))
 
     def _socket_for(self, label: str, secret: str) -> WebSocket:
-        if self.sessions.joined_by(label, secret) is None:
+        if self.parts.sessions.joined_by(label, secret) is None:
             return self._socket_for_unknown("unknown join link", digest(secret))
-        return RefusedSocket(self.sockets, TRY_AGAIN, "try again")
+        return RefusedSocket(self.parts.sockets, TRY_AGAIN, "try again")
 
 
 async def _adopt(stream: IOStream, protocol: WebSocket) -> bool:

@@ -25,6 +25,8 @@ FAREWELL_SECONDS = 0.5
 """How long the answer to "close" has for its way, before the run and its server end."""
 
 Given = Mapping[str, Any]
+Names = Sequence[Any]
+"""Players, or their names."""
 
 
 class Actions:
@@ -42,14 +44,24 @@ class Actions:
 
     def __init__(self, runtime: Runtime, host: Host) -> None:
         self._runtime, self._host = runtime, host
+        acts = runtime.interventions
         self._doing: Mapping[str, Callable[[Given], str]] = {
             "pause": lambda given: self._set_state("paused"),
             "resume": lambda given: self._set_state("running"),
-            "advance": self._advance, "move_to_end": self._move_to_end, "leave": self._move_to_end,
-            "message": self._write, "answer": self._write, "set": self._set,
+            "advance": self._advance, "set": self._set,
+            "move_to_end": lambda given: self._move_to_end("move_to_end", given),
+            "leave": lambda given: self._move_to_end("leave", given),
+            "message": lambda given: self._write("message", acts.message, given),
+            "answer": lambda given: self._write("answer", acts.answer, given),
+            "revert": lambda given: self._simply("revert", acts.revert, given),
+            "reload": lambda given: self._simply("reload", acts.reload, given),
+            "mark_dropout": lambda given: self._simply("mark_dropout", acts.mark_dropout, given),
+            "lower_hand": lambda given: self._simply("lower_hand", acts.lower_hand, given),
+            "free": lambda given: self._simply("free", acts.free, given),
             "extend": self._extend, "regroup": self._regroup,
             "mark_paid": self._mark_paid, "mark_unpaid": self._mark_unpaid,
-            "open_room": self._set_room, "close_room": self._set_room,
+            "open_room": lambda given: self._set_room(given["room"], True),
+            "close_room": lambda given: self._set_room(given["room"], False),
             "freeze": self._freeze, "thaw": self._thaw,
             "interrupt": self._interrupt, "close": self._close,
         }  # fmt: skip
@@ -72,15 +84,14 @@ class Actions:
         if spec is None:
             raise UnknownAction(what, NAMES)
         spec.check(what, arguments)
-        doing = self._doing.get(what)
-        return doing({"what": what, **arguments}) if doing else self._simply(what, arguments)
+        return self._doing[what](arguments)
 
     # ---- players ----
 
-    def _simply(self, what: str, given: Given) -> str:
+    def _simply(self, what: str, act: Callable[[Names, Cause], Names], given: Given) -> str:
         """Do an intervention that takes nothing but players."""
         who = list(given["players"])
-        return _done(what, getattr(self._runtime.interventions, what)(who, BY_HAND), who)
+        return _done(what, act(who, BY_HAND), who)
 
     def _advance(self, given: Given) -> str:
         """Put players on the next page, with answers in their place; report what is missing."""
@@ -95,15 +106,16 @@ class Actions:
         missing = f" Missing: {'; '.join(map(str, left))}." if left else ""
         return f"{_done('advance', done, who)}{missing}"
 
-    def _move_to_end(self, given: Given) -> str:
+    def _move_to_end(self, what: str, given: Given) -> str:
         exit, who = given.get("exit"), list(given["players"])
         name = None if exit is None else name_of_exit(exit)
         done = self._runtime.interventions.move_to_end(who, BY_HAND, exit=name)
-        return _done(given["what"], done, who)
+        return _done(what, done, who)
 
-    def _write(self, given: Given) -> str:
-        who, write = list(given["players"]), getattr(self._runtime.interventions, given["what"])
-        return _done(given["what"], write(who, given["text"], BY_HAND), who)
+    def _write(self, what: str, write: Callable[[Names, str, Cause], Names], given: Given) -> str:
+        """Write to players."""
+        who = list(given["players"])
+        return _done(what, write(who, given["text"], BY_HAND), who)
 
     def _set(self, given: Given) -> str:
         who = list(given["players"])
@@ -149,8 +161,8 @@ class Actions:
             self._runtime.page_code.thaw()
         return "Thawed: pages can be redefined."
 
-    def _set_room(self, given: Given) -> str:
-        rooms, name, is_open = self._runtime.rooms, given["room"], given["what"] == "open_room"
+    def _set_room(self, name: str, is_open: bool) -> str:
+        rooms = self._runtime.rooms
         with self._by_hand():
             if rooms.get(name) is None:
                 raise UprootError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -39,10 +40,10 @@ class Host(Links, Protocol):
     def export(self, *args: Any, **options: Any) -> Any:
         """Write the session's data to a file, and return its path."""
 
-    def mark_paid(self, players: Any, amount: Any = None) -> Any:
+    def mark_paid(self, players: Any, amount: Any = None) -> Sequence[Any]:
         """Log that players were paid, and return them."""
 
-    def mark_unpaid(self, players: Any) -> Any:
+    def mark_unpaid(self, players: Any) -> Sequence[Any]:
         """Log that players were not paid after all, and return them."""
 
     def close(self) -> None:

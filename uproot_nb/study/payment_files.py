@@ -63,6 +63,21 @@ class PaymentFile:
         return f"<PaymentFile {self.path}: {len(self.players)} players, {what}>"
 
 
+@dataclass(frozen=True)
+class _Form:
+    """What a file for a site has."""
+
+    content: Callable[[Sequence[PaymentLine]], bytes]
+    approves: bool = False
+    """Whether it only approves submissions."""
+    pays_by_label: bool = True
+    """Whether a label says who is paid, so that no two players may have the same."""
+    has_zeros: bool = False
+    """Whether it has lines of those to whom nothing is due."""
+    is_private: bool = False
+    """Whether nobody else on this machine may read it."""
+
+
 def write_payment_file(
     lines: Sequence[PaymentLine],
     session: str,
@@ -81,37 +96,37 @@ def write_payment_file(
     on: dt.date | str | None,
 ) -> PaymentFile:
     """Write a payment file; see `StudyTables.payment_file`."""
-    makers: dict[str, Callable[[Sequence[PaymentLine]], bytes]] = {
-        "csv": as_csv,
-        "prolific": prolific_bonuses,
-        "prolific approvals": prolific_approvals,
-        "mturk": lambda due: mturk_bonuses(due, text or session),
-        "mturk approvals": mturk_approvals,
-        "sepa": lambda due: sepa_file(
-            due, session, accounts, payer, text or session, on, dt.date.today()
+    reason = text or session
+    forms = {
+        "csv": _Form(as_csv, pays_by_label=False, has_zeros=True),
+        "prolific": _Form(prolific_bonuses),
+        "prolific approvals": _Form(prolific_approvals, approves=True, has_zeros=True),
+        "mturk": _Form(lambda due: mturk_bonuses(due, reason)),
+        "mturk approvals": _Form(mturk_approvals, approves=True, has_zeros=True),
+        "sepa": _Form(
+            lambda due: sepa_file(due, session, accounts, payer, reason, on, dt.date.today()),
+            pays_by_label=False, is_private=True,
         ),
-    }
-    if site not in makers:
+    }  # fmt: skip
+    form = forms.get(site)
+    if form is None:
         raise UprootError(
-            f"There is no payment file for {site!r}.\nThere is one for {', '.join(makers)}."
+            f"There is no payment file for {site!r}.\nThere is one for {', '.join(forms)}."
         )
-    approves = "approvals" in site
-    due = _approved(lines, players) if approves else _due(lines, players, again)
-    shown = due if approves else _with_fees(due, _fees_in_file(fee, rule))
-    settled = (
-        [] if approves or site == "csv" else [line.player for line in shown if not line.amount]
-    )
+    due = _approved(lines, players) if form.approves else _due(lines, players, again)
+    shown = due if form.approves else _with_fees(due, _fees_in_file(fee, rule))
+    settled = [] if form.has_zeros else [line.player for line in shown if not line.amount]
     shown = [line for line in shown if line.player not in set(settled)]
     _check_rest(shown, settled)
-    amounts = {} if approves else _paid_by(due, _fees_in_file(fee, rule))
-    if site not in ("csv", "sepa"):
+    amounts = {} if form.approves else _paid_by(due, _fees_in_file(fee, rule))
+    if form.pays_by_label:
         check_labels(shown, lines, repeated)
-    content = makers[site](shown)
-    written = write_new(Path(path).expanduser(), content, overwrite, private=site == "sepa")
-    total = sum(_amounts_in([] if approves else shown), Decimal("0.00"))
+    content = form.content(shown)
+    written = write_new(Path(path).expanduser(), content, overwrite, private=form.is_private)
+    total = sum(_amounts_in([] if form.approves else shown), Decimal("0.00"))
     return PaymentFile(
         written, tuple(line.player for line in shown), total, due[0].currency, session,
-        amounts, tuple(settled), approves,
+        amounts, tuple(settled), form.approves,
     )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from uproot_nb import (
 )
 from uproot_nb.errors import BadPage
 from uproot_nb.market import CallMarketPage, InducedValues, Market, MarketPage, Rules
+from uproot_nb.market.orderbook import refusals
 from uproot_nb.market.traders import ZIC, market_bot
 from uproot_nb.monitor.monitor import Monitor
 
@@ -175,6 +176,18 @@ async def test_ones_own_orders_are_changed_and_taken_back_also_after_a_reload() 
         assert reply["order"] != number
         reply = await ann.call("cancel_order", "market", reply["order"])
         assert reply["mine"]["orders"] == []
+
+
+async def test_ones_own_order_is_known_by_its_shown_number_but_not_shouted_again() -> None:
+    with serving(Call, Over) as run:
+        ann, bob = await opened(run)
+        number = (await order(ann, "buy", 300))["order"]
+        told = await refused(ann.call("repeat_order", "market", number))
+        assert told == refusals.NO_CHANGE
+        told = await refused(bob.call("repeat_order", "market", number))
+        assert told == refusals.NO_ORDER
+        logged = [entry["refused"]["order"] for _, _, entry in market_of(run).model.entries[1:]]
+        assert logged == [1, 0]
 
 
 async def test_an_open_book_is_seen_while_it_fills() -> None:

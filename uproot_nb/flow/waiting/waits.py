@@ -115,7 +115,7 @@ class Waits:
                 self._note(name)
         self._whereabouts.listeners.append(self._note)
         world.journal.watch("once", lambda event: self.grouping.note_mark(event.field))
-        world.journal.watch("wait", lambda event: self.grouping.note(event.subject[7:]))
+        world.journal.watch("wait", lambda event: self.grouping.note(_name_in(event.subject)))
         world.journal.watch("group", lambda event: self._note_group(event.subject))
 
     async def check(self, player: Player) -> bool:
@@ -453,6 +453,11 @@ class Waits:
 
 def _nothing(subject: Any) -> None:
     """Replace a hook that the author did not write."""
+
+
+def _name_in(subject: str) -> str:
+    """Return the name of the player that is a subject."""
+    return subject.removeprefix("player/")
 
 
 def _names(players: Iterable[Player]) -> list[str]:

@@ -19,7 +19,7 @@ from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.asset_page import AssetMarketPage
 from uproot_nb.market.pages.call_page import CallMarketPage
 from uproot_nb.market.pages.page import MarketPage
-from uproot_nb.market.pages.page_functions import page_function
+from uproot_nb.realtime.game_pages import page_function
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import world_of
 

@@ -11,8 +11,8 @@ from uproot_nb.market.orderbook.commands import Command, LimitOrder, MarketOrder
 from uproot_nb.market.orderbook.order_checks import check_side
 from uproot_nb.market.orderbook.orders import OTHER, Side
 from uproot_nb.market.orderbook.outcomes import Outcome
-from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.market.pages.trader_data import own_trades
+from uproot_nb.realtime.game_pages import in_own_words, page_function
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import world_of
 
@@ -46,7 +46,7 @@ def _outcome(page: Any, player: Player, market: Market, asked: Command, sent: An
     try:
         return market.give(asked, sent)
     except OrderRefused as refusal:
-        raise _worded(page, refusal) from None
+        raise in_own_words(page.texts, refusal) from None
 
 
 def check_time(page: Any, player: Player, market: Market, asked: Command, sent: Any) -> None:
@@ -122,9 +122,4 @@ def refuse(
     page: Any, market: Market, asked: Command, code: str, words: str, sent: Any
 ) -> OrderRefused:
     """Log a refusal, and return the error to raise."""
-    return _worded(page, market.refuse(asked, code, words, sent))
-
-
-def _worded(page: Any, refusal: OrderRefused) -> OrderRefused:
-    text = page.texts.get(refusal.code)
-    return refusal if text is None else OrderRefused(refusal.code, text)
+    return in_own_words(page.texts, market.refuse(asked, code, words, sent))

@@ -12,7 +12,7 @@ from uproot_nb.market.market import Market
 from uproot_nb.market.orderbook.amounts import plain
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.page import MarketPage
-from uproot_nb.market.pages.page_functions import page_function
+from uproot_nb.realtime.game_pages import page_function
 from uproot_nb.session.entities import Player
 
 __all__ = ["AssetMarketPage"]
@@ -95,7 +95,7 @@ class AssetMarketPage(MarketPage):
         return facts
 
 
-def _period_before(page: Any, market: Market) -> Market | None:
+def _period_before(page: type[AssetMarketPage], market: Market) -> Market | None:
     """Return the market of the previous period; create one that nobody has reached."""
     before = market.previous
     if before is not None or not any(map(market.in_period, range(1, market.period - 1))):

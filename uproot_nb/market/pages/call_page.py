@@ -15,8 +15,8 @@ from uproot_nb.market.orderbook.outcomes import Outcome
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.market_pushes import push_own
 from uproot_nb.market.pages.page import MarketPage, markets_of
-from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.realtime.author_functions import notify
+from uproot_nb.realtime.game_pages import group_subject, page_function
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import world_of
 
@@ -105,7 +105,7 @@ class CallMarketPage(MarketPage):
         """Return a key shared by players with the same traders: their group or session."""
         if page_function(cls, "traders") is not page_function(MarketPage, "traders"):
             return player.subject
-        return "session" if player.group is None else player.group.subject
+        return group_subject(player)
 
     # Hooks
 
@@ -193,7 +193,7 @@ def _note_ready(market: Market, player: Player, ready: bool) -> None:
         model.ready_traders.remove(player.name)
 
 
-def _first_of_each_period(page: Any, traders: Iterable[Player]) -> list[Player]:
+def _first_of_each_period(page: type[CallMarketPage], traders: Iterable[Player]) -> list[Player]:
     """Return the player who is furthest in each period, among those on the page."""
     period = page_function(page, "period")
     first: dict[int, Player] = {}
@@ -203,7 +203,7 @@ def _first_of_each_period(page: Any, traders: Iterable[Player]) -> list[Player]:
     return list(first.values())
 
 
-def _ready_in(page: Any, player: Player) -> Iterable[str]:
+def _ready_in(page: type[CallMarketPage], player: Player) -> Iterable[str]:
     """Return the ready traders of the player's period, without setting up a market."""
     period = page_function(page, "period")(page, player)
     place: dict[str, Any] = {"name": page.market_names[0], "period": period}
@@ -219,7 +219,7 @@ def _all_ready(player: Player, traders: Iterable[Player], ready: Iterable[str]) 
     return len(come) > 1 and bool(awaited) and all(trader.name in names for trader in awaited)
 
 
-def _call_of(page: Any, player: Player, market: Market) -> dict[str, Any]:
+def _call_of(page: type[CallMarketPage], player: Player, market: Market) -> dict[str, Any]:
     """Return the call's data; price and quantity once it is over."""
     trades = [] if market.is_open else market.trades
     last = [trade for time, trade in trades if time == trades[-1][0]]

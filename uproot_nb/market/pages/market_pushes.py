@@ -10,8 +10,8 @@ from uproot_nb.market.orderbook.amounts import plain
 from uproot_nb.market.orderbook.depth import plain_changes
 from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.outcomes import Outcome, Trade
-from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.market.pages.trader_data import own_trades
+from uproot_nb.realtime.game_pages import page_function
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import world_of
 

@@ -26,17 +26,17 @@ from uproot_nb.market.pages.market_pushes import (
     push_shout,
     push_to_traders,
 )
-from uproot_nb.market.pages.page_functions import page_function
 from uproot_nb.market.pages.trader_data import robots_highest, trader_data
+from uproot_nb.realtime.game_pages import (
+    COMMON_ATTRIBUTES,
+    group_or_all,
+    page_function,
+    reached_periods,
+)
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import World, world_of
 
 __all__ = ["MarketPage", "markets_of"]
-
-
-def _is_duration(value: Any) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return value is None or (is_number and 0 < value < float("inf"))
 
 
 def _are_names(value: Any) -> bool:
@@ -79,11 +79,9 @@ class MarketPage(Page):
 
     _kind: ClassVar[str] = "market"
     kind_attributes: ClassVar[Mapping[str, Check]] = {
+        **COMMON_ATTRIBUTES,
         "rules": (lambda v: isinstance(v, Rules), "rules: Rules(improvement=True)"),
-        "seconds": (_is_duration, "seconds, more than 0, or None"),
         "market_names": (_are_names, 'a tuple of names: ("wheat", "rye")'),
-        "practice": (lambda v: isinstance(v, bool), "True or False"),
-        "texts": (lambda v: isinstance(v, Mapping), "a dict of texts by the refusal's code"),
     }
     kind_functions: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "open_market": ("market", "traders"), "late_trader": ("market", "trader"),
@@ -136,7 +134,7 @@ class MarketPage(Page):
 
     def traders(page: Any, player: Player) -> Iterable[Player]:
         """Return the players who trade together: the player's group, else everybody."""
-        return player.session.players if player.group is None else player.group.players
+        return group_or_all(player)
 
     def sides(page: Any, player: Player, market: Market) -> Iterable[Side]:
         """Return a player's sides: "buy", "sell", or both.
@@ -151,10 +149,7 @@ class MarketPage(Page):
 
     def period(page: Any, player: Player) -> int:
         """Return the period: how many pages with these markets the player has reached."""
-        journeys = world_of(player).flow.journeys
-        places = range(player.position + 1)
-        met = (journeys.page(player, place) for place in places)
-        return max(1, sum(_trades(page, other) for other in met))
+        return reached_periods(player, partial(_trades, page))
 
     def periods(page: Any, player: Player) -> int | None:
         """Return how many periods there are, as the page says; None if that is not known yet.
@@ -253,9 +248,8 @@ class MarketPage(Page):
         found, units = _market(page, player, market), entered_quantity(quantity, language)
         if price is None:
             whole = MarketOrder(player.name, side, units)
-            if (
-                terms not in (None, "ioc") or good_for is not None or shown is not None
-            ):  # no order at any price stands
+            # no order at any price stands
+            if terms not in (None, "ioc") or good_for is not None or shown is not None:
                 raise refuse(page, found, whole, "no_terms", refusals.NO_TERMS, sent)
             return answer(page, player, found, whole, sent)
         limit = entered_price(price, found.rules.tick, language)
@@ -318,6 +312,7 @@ class MarketPage(Page):
         Robots do so, and learn from it. In a call market nobody sees anything before it is cleared.
         """
         found = _market(page, player, market)
+        order = page_function(page, "order_of")(page, player, found, order)
         asked = Replace(player.name, order)
         with found.at_one_time():
             check_time(page, player, found, asked, sent)
@@ -332,7 +327,7 @@ class MarketPage(Page):
         return {"market": found.name}
 
 
-def _trades(page: Any, other: Any) -> bool:
+def _trades(page: type[MarketPage], other: type[Page] | None) -> bool:
     """Return whether another page trades in the same markets."""
     return (
         other is not None
@@ -341,13 +336,13 @@ def _trades(page: Any, other: Any) -> bool:
     )
 
 
-def markets_of(page: Any, player: Player) -> list[Market]:
+def markets_of(page: type[MarketPage], player: Player) -> list[Market]:
     """Return the markets of the player's period; set up new ones."""
     period = page_function(page, "period")(page, player)
     return [_opened(page, player, name, period) for name in page.market_names]
 
 
-def _opened(page: Any, player: Player, name: str, period: int) -> Market:
+def _opened(page: type[MarketPage], player: Player, name: str, period: int) -> Market:
     place: dict[str, Any] = {"name": name, "period": period, "group": player.group}
     market = Market.in_session(player.session, **place, beside=page.market_names)
     is_new = not market.model.get("ready", False)
@@ -361,7 +356,7 @@ def _opened(page: Any, player: Player, name: str, period: int) -> Market:
     return market
 
 
-def _set_up(page: Any, player: Player, market: Market) -> None:
+def _set_up(page: type[MarketPage], player: Player, market: Market) -> None:
     market.model.ready = True
     if page.seconds is not None:
         market.model.ends = world_of(player).clock() + page.seconds
@@ -370,7 +365,7 @@ def _set_up(page: Any, player: Player, market: Market) -> None:
     market.model.met = [trader.name for trader in traders]
 
 
-def _let_in(page: Any, player: Player, market: Market) -> None:
+def _let_in(page: type[MarketPage], player: Player, market: Market) -> None:
     """Call the author's `late_trader` once for each late trader."""
     met = market.model.get("met")
     if met is not None and player.name not in met:  # older logs lack `met`
@@ -378,14 +373,14 @@ def _let_in(page: Any, player: Player, market: Market) -> None:
         met.append(player.name)
 
 
-def _market(page: Any, player: Player, name: str) -> Market:
+def _market(page: type[MarketPage], player: Player, name: str) -> Market:
     for market in markets_of(page, player):
         if market.name == name:
             return market
     raise Refused("There is no such market on this page.")
 
 
-def _seconds_left(page: Any, player: Player, market: Market) -> float:
+def _seconds_left(page: type[MarketPage], player: Player, market: Market) -> float:
     """Return the seconds left of the period, not counting pauses of the session."""
     timeouts = world_of(player).flow.timeouts
     for other in page_function(page, "traders")(page, player):

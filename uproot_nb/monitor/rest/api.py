@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
@@ -58,6 +58,13 @@ class RestApi:
         self._facts = SessionFacts(runtime, host)
         self._actions = Actions(runtime, host)
         self._streams, self._exports = EventStreams(runtime), ExportStreams(runtime.name, host)
+        self._answers: Mapping[str, Callable[..., Awaitable[Any]]] = {
+            "openapi": self._openapi, "sessions": self._sessions, "session": self._session,
+            "players": self._players, "player": self._player, "overview": self._overview,
+            "rooms": self._rooms, "funnel": self._funnel, "payments": self._payments,
+            "events": self._events, "export": self._export, "act": self._act,
+        }  # fmt: skip
+        """By a route's name: what answers it, given the names of its path and its query."""
 
     async def answer(self, request: StewardRequest) -> Answer:
         """Return the answer to *request*; what is wrong with it is {"error": "…"}."""
@@ -83,8 +90,7 @@ class RestApi:
             if route.for_stewards and request.role != "steward":
                 raise Forbidden(route.name)
             given = parse_query(route.name, request.query, route.query)
-            answering: Callable[..., Any] = getattr(self, f"_{route.name}")
-            made = await answering(request, **names, **given)
+            made = await self._answers[route.name](request, **names, **given)
         except UnknownPlayer as error:
             return error_reply(request, 404 if "player" in names else 422, str(error))
         except (UprootError, TypeError, ValueError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import json
 import ssl
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Re
 from uproot_nb.errors import AttachFailed
 from uproot_nb.experiment.hints import advise
 from uproot_nb.notebook.attached.place import Place
+from uproot_nb.server.networks import is_loopback_host
 
 __all__ = ["ApiClient"]
 
@@ -37,7 +37,7 @@ class ApiClient:
     def __init__(self, place: Place) -> None:
         self._place = place
         host = urlsplit(place.roots[0]).hostname or ""
-        self._opener = _opener(is_here := _is_loopback(host))
+        self._opener = _opener(is_here := is_loopback_host(host))
         if not is_here and urlsplit(place.roots[0]).scheme == "http":
             advise(
                 f"The way to {host} is not encrypted: whoever can read along in the network gets "
@@ -193,10 +193,3 @@ class _NoRedirects(HTTPRedirectHandler):
 def _opener(is_here: bool) -> OpenerDirector:
     proxies = [ProxyHandler({})] if is_here else []
     return build_opener(_NoRedirects(), *proxies)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

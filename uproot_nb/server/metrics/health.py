@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
-from uproot_nb.server.base_handler import ParticipantHandler
+from uproot_nb.server.base_handler import ParticipantHandler, Parts
 
-__all__ = ["Condition", "Health", "HealthPage"]
+__all__ = ["Condition", "Health", "HealthPage", "HealthParts"]
 
 Condition = Literal["starting", "standby", "serving", "cut off"]
 """What a server does; a gateway is "cut off" while it has no broker."""
@@ -27,12 +28,18 @@ class Health:
         self.condition: Callable[[], Condition] = _serving
 
 
-class HealthPage(ParticipantHandler):
-    """Answers everybody, with nothing that a participant could not see."""
+@dataclass(frozen=True)
+class HealthParts(Parts):
+    """The parts that `HealthPage` uses."""
 
     health: Health
+
+
+class HealthPage(ParticipantHandler[HealthParts]):
+    """Answers everybody, with nothing that a participant could not see."""
+
     route = "healthz"
 
     def get(self) -> None:
         self.set_header("Content-Type", "application/json")
-        self.finish({"status": self.health.condition()})
+        self.finish({"status": self.parts.health.condition()})

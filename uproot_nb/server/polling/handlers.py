@@ -16,7 +16,6 @@ from tornado.iostream import StreamClosedError
 
 from uproot_nb.server.connections import Seat
 from uproot_nb.server.networks import network_of
-from uproot_nb.server.polling.links import PolledLinks
 from uproot_nb.server.polling.transport import PolledTransport
 from uproot_nb.server.sessions import ServedPlayer
 from uproot_nb.server.socket_handlers import (
@@ -24,6 +23,7 @@ from uproot_nb.server.socket_handlers import (
     PlayerSocketHandler,
     RoomSocketHandler,
     SocketHandler,
+    SocketParts,
 )
 from uproot_nb.server.websocket import WebSocket
 
@@ -74,11 +74,10 @@ class PollHandler(SocketHandler):
     A child is also the handler of a socket, and says by its `get` which socket a browser gets.
     """
 
-    links: PolledLinks
     _waiting: PolledTransport | None = None
 
-    def initialize(self, **parts: Any) -> None:
-        super().initialize(**parts)
+    def initialize(self, parts: SocketParts) -> None:
+        super().initialize(parts)
         self._let_sandbox_read()
 
     def set_default_headers(self) -> None:
@@ -102,7 +101,7 @@ class PollHandler(SocketHandler):
 
     async def post(self, *path: str) -> None:
         """Open a link, or carry out a request of one."""
-        player, body = self.sessions.player(path[0]), self.request.body
+        player, body = self.parts.sessions.player(path[0]), self.request.body
         if not self.origin_allowed():
             self.refuse_origin(player)
             return
@@ -111,7 +110,7 @@ class PollHandler(SocketHandler):
             asked = _decode(head)
         except (msgspec.DecodeError, RecursionError):
             asked = None
-        if asked is None or len(body) > self.limits.max_post_bytes:
+        if asked is None or len(body) > self.parts.limits.max_post_bytes:
             self._refuse(player, "malformed", 400)
         elif isinstance(asked, _Open):
             opened = super().get(*path)  # which calls `enter`
@@ -129,14 +128,14 @@ class PollHandler(SocketHandler):
             return
         socket = find_socket()
         socket.release = seat.release
-        link, transport = self.links.open(self.request.path, socket)
+        link, transport = self.parts.polled.open(self.request.path, socket)
         answer = await transport.next_answer(0, 0.0)
         self.finish(b'{"link":"%b",%b' % (link.encode(), answer[1:]))
 
     async def _carry_out(
         self, player: ServedPlayer | None, asked: _Wait | _Send | _Leave, frames: list[bytes]
     ) -> None:
-        link = self.links.find(self.request.path, asked.link)
+        link = self.parts.polled.find(self.request.path, asked.link)
         if link is None:
             self._refuse(player, "", 404)
         elif isinstance(asked, _Wait):
@@ -153,25 +152,25 @@ class PollHandler(SocketHandler):
         if bucket is not None and not bucket.take(time.monotonic()):
             what, status = "too fast", 429
         if what:
-            self.reports.count_refusal(what, player)
+            self.parts.reports.count_refusal(what, player)
         self.show("refused", status)
 
     async def _answer(self, link: PolledTransport, asked: _Wait) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self.links.answering.add(task)
+        self.parts.polled.answering.add(task)
         try:
             answer = await self._next_answer(link, asked)
             with contextlib.suppress(StreamClosedError):
                 await self.finish(answer)
         finally:
-            self.links.answering.discard(task)
+            self.parts.polled.answering.discard(task)
 
     async def _next_answer(self, link: PolledTransport, asked: _Wait) -> bytes:
         seat = self._rest()
         self._waiting = link
         try:
-            hold = max(0.0, min(asked.hold, self.limits.poll_hold))
+            hold = max(0.0, min(asked.hold, self.parts.limits.poll_hold))
             return await link.next_answer(asked.got, hold)
         finally:
             self._waiting = None
@@ -189,7 +188,7 @@ class PollHandler(SocketHandler):
     def _take_seat(self, known: bool) -> Seat | None:
         """Return a seat for the link; answer and return None if there is none."""
         network = network_of(self.address)
-        seat = self.connections.add(network, known=known)
+        seat = self.parts.connections.add(network, known=known)
         if seat is None:
             self.refuse_for_want_of_seats(network)
         return seat
@@ -197,7 +196,7 @@ class PollHandler(SocketHandler):
     def _rest(self) -> Seat | None:
         """Let a stranger's waiting request make room for others; its browser asks again."""
         connection: Any = self.request.connection
-        seat = self.connections.seats.get(connection.stream)
+        seat = self.parts.connections.seats.get(connection.stream)
         if seat is not None and seat.is_fresh:
             seat.wait()
             return seat
@@ -211,12 +210,12 @@ class PlayerPollHandler(PollHandler, PlayerSocketHandler):
 
     async def get(self, *path: str) -> None:
         """Note that a page cannot connect; it asks for this as for an image."""
-        player = self.sessions.player(path[0])
+        player = self.parts.sessions.player(path[0])
         detail = _BLOCKED.get(self.get_query_argument("blocked", ""))
         if player is None or detail is None:
             await PollHandler.get(self, *path)
         elif player.bucket is None or player.bucket.take(time.monotonic()):
-            self.reports.count_refusal("no connection", player, detail)
+            self.parts.reports.count_refusal("no connection", player, detail)
             self.set_status(204)
         else:
             self._refuse(player, "", 429)
