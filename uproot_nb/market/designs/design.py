@@ -26,6 +26,7 @@ from uproot_nb.market.designs.schedules import (
 )
 from uproot_nb.market.designs.trader_makers import Traders, made_traders, makers_of
 from uproot_nb.market.orderbook.amounts import Price
+from uproot_nb.market.orderbook.hindrances import NO_COSTS, check_unendowed
 from uproot_nb.market.orderbook.presets import CLIFF, GJERSTAD_DICKHAUT, GODE_SUNDER
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.page import MarketPage
@@ -504,6 +505,7 @@ class Design:
                 "the traders of an asset are drawn all alike, without timing",
             ),
             ("rules", self.rules_in(1).call, "an asset is traded all the time, and not in calls"),
+            ("rules", self.rules_in(1).no_loss, NO_COSTS),
         ):
             if is_there:
                 raise BadMarket(f"{name}={getattr(self, name)!r}: {why}.", f"Leave out {name}.")
@@ -516,3 +518,6 @@ class Design:
                 f"rules={self.rules!r} are not rules.",
                 "Write rules=Rules(improvement=True), or rules={1: Rules(), 4: Rules(…)}.",
             )
+        if self.asset is None:
+            for rules in by_period.values():
+                check_unendowed(rules)
