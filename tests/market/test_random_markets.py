@@ -43,7 +43,7 @@ def random_rules(chance: Random) -> Rules:
         **perhaps("fees", Fees(1, 2), Fees(-1, 3)),
         **perhaps("good_for", 3, 10),
         **perhaps("breaker", CircuitBreaker(Decimal("0.2"), 6), CircuitBreaker(1, 4, 30)),
-        **perhaps("timing", "turns", "surplus"),
+        **perhaps("timing", "turns", "surplus"), **perhaps("short_sales", False),
     )  # fmt: skip
 
 

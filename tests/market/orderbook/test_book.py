@@ -734,6 +734,7 @@ def test_the_rules_come_back_from_their_plain_data() -> None:
     assert Rules.from_plain(json.loads(json.dumps(rules.plain()))) == rules
     assert Rules.recorded(rules.plain()) == rules
     assert Rules.recorded(Rules().plain() | {"k": "0.3"}) == Rules()  # it was allowed once
+    assert Rules.recorded(Rules(budget=False).plain() | {"margin": 5}) == Rules(budget=False)
     old = {"tick": 1, "max_price": 100, "improvement": True}
     assert Rules.from_plain(old) == Rules(max_price=100, improvement=True)
 
