@@ -168,7 +168,7 @@ class NaiveMarket:
         if good_for is None:
             good_for = self.rules.good_for if gone is None else gone.good_for
         kept = list(self.orders)
-        if gone is None and self.rules.lapse == "shout":
+        if gone is None and self.rules.lapse in ("shout", "own"):
             gone = next((o for o in kept if (o.player, o.side) == (player, side)), None)
         if gone is not None:
             self.orders.remove(gone)

@@ -30,7 +30,7 @@ def random_rules(chance: Random) -> Rules:
     def perhaps(name: str, *values: Any) -> dict[str, Any]:
         return {name: chance.choice(values)} if chance.random() < 0.3 else {}
 
-    lapse = chance.choice([None, None, None, "trade", "shout"])
+    lapse = chance.choice([None, None, None, "trade", "shout", "own"])
     trade_price = chance.choice(["maker", "maker", "taker", "middle", "k"])
     return Rules(
         max_price=HIGHEST, lapse=lapse, trade_price=trade_price,

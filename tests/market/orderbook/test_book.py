@@ -72,7 +72,7 @@ class BookAgainstList(RuleBasedStateMachine):
         self_trade=st.sampled_from(("refuse", "cancel_oldest")),
         improvement=st.booleans(), no_loss=st.booleans(), budget=st.booleans(),
         short_sales=st.booleans(), max_orders=st.sampled_from((None, 1, 2)),
-        lapse=st.sampled_from((None, None, "trade", "shout")),
+        lapse=st.sampled_from((None, None, "trade", "shout", "own")),
         trade_price=st.sampled_from(("maker", "taker", "middle", "k")),
         k=st.sampled_from((0, Decimal("0.3"), 1)),
         terms=st.sampled_from(((), ("ioc", "fok"), ("ioc", "gft", "iceberg", "fok"))),

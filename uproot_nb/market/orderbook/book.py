@@ -99,7 +99,8 @@ class Book:
         self._value_of, self._elsewhere = value_of, elsewhere
         self._checks = True
         self._refuses_own = self.rules.self_trade == "refuse"
-        self._is_call, self._lapses = self.rules.call, self.rules.lapse is not None
+        self._is_call, self._lapses = self.rules.call, self.rules.lapse in ("trade", "shout")
+        self._renews = self.rules.lapse == "own"
         self._trade_ticks = trade_ticks_of(self.rules.trade_price, self.rules.k)
         self.charges = self.rules.charges(self.grid)
         """Taxes and fees per unit; None if there are none."""
@@ -251,8 +252,11 @@ class Book:
         if terms is not None:
             check_at_once(terms, quantity, found.quantity)
             needed = found.quantity
+        old = self._renewed(account, side) if self._renews else None
         if self._constraints:
-            self._check(account, side, key, needed, found, self._lapsing(account))
+            self._check(account, side, key, needed, found, old or self._lapsing(account))
+        if old is not None:
+            return self._submit_instead(old, account, key, quantity, found, terms, standing)
         return self._submit(account, side, key, quantity, found, self.seq, [], [], terms, standing)
 
     def market(self, player: str, side: Side, quantity: int = 1) -> Outcome:
@@ -272,8 +276,11 @@ class Book:
         if not found.fills:
             words = refusals.NOBODY_SELLS if side == "buy" else refusals.NOBODY_BUYS
             raise OrderRefused("nobody", words)
+        old = self._renewed(account, side) if self._renews else None
         if self._constraints:
-            self._check(account, side, None, quantity, found, self._lapsing(account))
+            self._check(account, side, None, quantity, found, old or self._lapsing(account))
+        if old is not None:
+            return self._submit_instead(old, account, None, quantity, found)
         return self._submit(account, side, None, quantity, found, self.seq, [], [])
 
     def cancel(self, player: str, order: int) -> Outcome:
@@ -491,6 +498,10 @@ class Book:
             return None
         return next(iter(account.orders.values()), None)
 
+    def _renewed(self, account: Account, side: Side) -> Order | None:
+        """Return the trader's own order whose place a new one of its side takes."""
+        return next((order for order in account.orders.values() if order.side == side), None)
+
     def _constrain(self, endowed: bool) -> None:
         """Find what may refuse an order, and whether it matters how many units a trader makes."""
         self._constraints = self._found_constraints(endowed)
@@ -670,6 +681,19 @@ class Book:
         return Outcome(
             before, self.seq, number, rest, events, trades, changes, status, self._is_detailed
         )
+
+    def _submit_instead(
+        self, old: Order, account: Account, key: int | None, quantity: int, found: Match,
+        terms: Terms | None = None, standing: Standing | None = None,
+    ) -> Outcome:  # fmt: skip
+        """Submit a new order that takes the place of the trader's old one."""
+        before, events = self.seq, list[OrderEvent]()
+        changes = [self._withdraw(old, old.remaining, "replaced", events)]
+        outcome = self._submit(
+            account, old.side, key, quantity, found, before, events, changes, terms, standing
+        )
+        changes[:] = _latest(changes)
+        return outcome
 
     def _move(self, old: Order, account: Account, key: int, quantity: int) -> Outcome:
         """Put a new order in the place of *old*, as `_withdraw` and `_submit` would one by one."""

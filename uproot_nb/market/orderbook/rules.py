@@ -21,7 +21,7 @@ __all__ = [
 ]  # fmt: skip
 
 SelfTrade = Literal["refuse", "cancel_oldest"]
-Lapse = Literal["trade", "shout"]
+Lapse = Literal["trade", "shout", "own"]
 TradePrice = Literal["maker", "taker", "middle", "k"]
 Rationing = Literal["time", "random", "pro rata"]
 Terms = Literal["ioc", "fok"]
@@ -103,7 +103,8 @@ class Rules:
         breaker: Halts trade for some time when the price moves too far.
         lapse: Quotes that lapse: all orders after each trade ("trade": Gode and Sunder 1993), or
             each as soon as the next order has come ("shout": only the last quote can be taken, as
-            in open outcry). None: orders stand until they are filled or cancelled.
+            in open outcry), or a trader's own as soon as the trader's next of its side has come,
+            which takes its place ("own"). None: orders stand until they are filled or cancelled.
         trade_price: Whose price a trade takes: that of the order that stood ("maker"), of the order
             that met it ("taker"), the middle of both, or (1 - k) * ask + k * bid ("k"); the last
             two are rounded down to a whole tick. A market order has no price, and takes the
