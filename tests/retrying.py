@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,8 +18,9 @@ def retry_once(items: Iterable[pytest.Item], folder: Path) -> None:
 
     The summary at the end names each that was run again.
     """
+    below = f"{folder}{os.sep}"
     for item in items:
-        if folder in item.path.parents and _is_driving(item):
+        if str(item.path).startswith(below) and _is_driving(item):
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 

@@ -61,8 +61,11 @@ def marked(fence: Fence) -> bool:
     return any((fence.raises, fence.file, fence.script))
 
 
-LONG = {"bots", "consent", "groups", "market_studies", "markets", "robots", "simulations"}
-"""The pools and clusters of simulations take minutes, and the others ten seconds of a processor."""
+LONG = {
+    "bots", "chat", "consent", "forms", "groups", "market_studies", "markets", "robots",
+    "simulations", "study", "timeouts",
+}  # fmt: skip
+"""The pools and clusters of simulations take minutes, and the others some seconds."""
 
 
 @pytest.mark.parametrize(

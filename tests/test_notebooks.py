@@ -48,11 +48,11 @@ ALONE = {"replications", "zero_intelligence"}
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 LONG = {
-    "asset_market", "analysis", "clock_auctions", "live_monitor", "market_study",
+    "asset_market", "analysis", "call_market", "clock_auctions", "live_monitor", "market_study",
     "multi_unit_auctions", "posted_prices", "prediction_market",
 }  # fmt: skip
 """They take a minute to run, or show what another one shows."""
-PLAYED = {"double_auction", "drawing_board", "real_time_by_hand"}
+PLAYED = {"double_auction", "real_time_by_hand"}
 """They are run in JupyterLab, and played, by tests of their own that are not slow."""
 
 TWICE = {"public_goods", "tutorial"}

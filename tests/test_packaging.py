@@ -108,7 +108,15 @@ def test_the_lowest_versions_are_those_of_the_bounds() -> None:
     pinned = {Requirement(line).name: line for line in lowest(_text("setup.cfg"))}
     for requirement in _requirements():
         assert pinned[requirement.name] == str(requirement).replace(">=", "==")
-    assert set(pinned) >= OPTIONAL
+    extras = configparser.ConfigParser()
+    extras.read_string(_text("setup.cfg"))
+    for name, lines in extras["options.extras_require"].items():
+        if name not in FOR_DEVELOPMENT:
+            assert {Requirement(line).name for line in lines.split()} <= set(pinned), name
+
+
+FOR_DEVELOPMENT = {"bench", "demo", "docs", "hub", "lab", "notebooks", "test"}
+"""Extras of which the package itself needs nothing."""
 
 
 def test_conda_gets_the_same_packages() -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 import re
-from pathlib import Path
+import sys
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from tests.public_api import current, stored, with_versions
 from tests.silence import without_warning
-from uproot_nb import errors
 from uproot_nb.deprecation import (
     Renamed,
     RenamedAttribute,
@@ -20,8 +19,6 @@ from uproot_nb.deprecation import (
     renamed_names,
     renamed_parameter,
 )
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def test_the_code_has_the_public_api_that_the_file_lists() -> None:
@@ -40,36 +37,33 @@ def test_each_name_is_listed_once_with_a_version() -> None:
     assert all(re.match(r"\d+\.\d+\.\d+  \S", line) for line in stored())
 
 
-@pytest.mark.parametrize(
-    ("old", "new"), [("AlienFile", errors.NotALog), ("TornLog", errors.CorruptLog)]
-)
-def test_an_error_is_still_found_by_its_old_name(old: str, new: type) -> None:
-    with pytest.warns(
-        DeprecationWarning, match=rf"{old} is deprecated since .* use .*{new.__name__}"
-    ):
-        assert getattr(errors, old) is new
+class TestAModulesOldNames:
+    """They are found by the module's `__getattr__`."""
 
+    @pytest.fixture
+    def module(self, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+        found = ModuleType("renaming")
+        found.New = object()
+        found.__getattr__ = renamed_names("renaming", {"Old": Renamed("New", "0.2", "0.4")})
+        monkeypatch.setitem(sys.modules, "renaming", found)
+        return found
 
-@pytest.mark.long
-def test_the_warning_belongs_to_the_cell_that_uses_an_old_name(shell: Any) -> None:
-    """IPython shows such warnings for cells, and only for cells."""
-    with pytest.warns(DeprecationWarning, match="TornLog is deprecated") as seen:
-        shell.run_cell("from uproot_nb.errors import TornLog")
-    assert "ipython-input" in seen.pop(DeprecationWarning).filename
+    def test_an_old_name_warns_and_is_the_new_one(self, module: Any) -> None:
+        match = r"renaming.Old is deprecated since uproot_nb 0.2: use renaming.New. It goes in 0.4"
+        with pytest.warns(DeprecationWarning, match=match):
+            assert module.Old is module.New
 
+    @pytest.mark.long
+    @pytest.mark.usefixtures("module")
+    def test_the_warning_belongs_to_the_cell_that_uses_an_old_name(self, shell: Any) -> None:
+        """IPython shows such warnings for cells, and only for cells."""
+        with pytest.warns(DeprecationWarning, match="Old is deprecated") as seen:
+            shell.run_cell("from renaming import Old")
+        assert "ipython-input" in seen.pop(DeprecationWarning).filename
 
-def test_every_deprecated_name_is_on_the_page_about_stability() -> None:
-    page = (ROOT / "docs" / "stability.md").read_text("utf-8")
-    for name in ("AlienFile", "TornLog"):
-        assert f"`uproot_nb.errors.{name}`" in page
-
-
-def test_an_unknown_name_of_the_module_is_unknown_as_ever() -> None:
-    with pytest.raises(AttributeError, match="NoSuchError"):
-        importlib.import_module("uproot_nb.errors").NoSuchError  # noqa: B018
-    find = renamed_names("uproot_nb.errors", {"Old": Renamed("NotALog", "0.1", "0.3")})
-    with pytest.raises(AttributeError):
-        find("Older")
+    def test_an_unknown_name_is_unknown_as_ever(self, module: Any) -> None:
+        with pytest.raises(AttributeError, match="module 'renaming' has no attribute 'Older'"):
+            module.Older  # noqa: B018
 
 
 def test_a_deprecated_function_warns_its_caller_and_works() -> None:

@@ -11,7 +11,7 @@ SETUP = Path(__file__).resolve().parent.parent / "setup.cfg"
 
 OPTIONAL = (
     "data", "export", "fast", "gym", "iban", "metrics", "nats", "parquet", "plots", "postgres",
-    "statistics", "wtforms",
+    "sepa", "statistics", "wtforms",
 )  # fmt: skip
 """The extras that the package itself imports."""
 _REQUIREMENT = re.compile(r"^([\w-]+)(?:\[\w+\])?>=([^,\s]+)", re.MULTILINE)

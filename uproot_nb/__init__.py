@@ -20,12 +20,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from uproot_nb import errors
 from uproot_nb.analysis.export_formats.plain_table import plain_table, save_table
 from uproot_nb.analysis.plain_html import show_tables_as_text
 from uproot_nb.analysis.state_replay import replay
 from uproot_nb.bots.random_forms import random_forms
-from uproot_nb.deprecation import Renamed, renamed_names
 from uproot_nb.engine.effects import after_commit, once
 from uproot_nb.errors import ArmsFull, Refused, UprootError
 from uproot_nb.experiment.csv_files import append_to_csv, read_csv
@@ -275,12 +273,3 @@ def unload_ipython_extension(shell: Any) -> None:
 if (_shell := find_shell()) is not None:
     install_magics(_shell)  # so that a %%template cell may stand before serve()
     show_tables_as_text(_shell)
-
-# Set from here, so that the errors themselves import nothing.
-vars(errors)["__getattr__"] = renamed_names(
-    errors.__name__,
-    {
-        "AlienFile": Renamed("NotALog", "0.1.0", "0.3.0"),
-        "TornLog": Renamed("CorruptLog", "0.1.0", "0.3.0"),
-    },
-)

@@ -84,7 +84,7 @@ def renamed_parameter(
 def renamed_names(module: str, names: Mapping[str, Renamed]) -> Callable[[str], Any]:
     """Return a module's `__getattr__`, which finds its old names.
 
-    __getattr__ = renamed_names(__name__, {"AlienFile": Renamed("NotALog", "0.1", "0.3")})
+    __getattr__ = renamed_names(__name__, {"OldName": Renamed("NewName", "0.2", "0.4")})
     """
 
     def find(name: str) -> Any:

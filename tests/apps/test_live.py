@@ -10,6 +10,8 @@ from playwright.sync_api import Browser
 
 from tests.apps.driving import Walk, walking
 
+pytestmark = pytest.mark.slow
+
 PLAYERS = 4
 
 
@@ -26,7 +28,6 @@ def logged(walk: Walk, kind: str) -> list[Any]:
     return list(events[events["kind"] == kind]["value"])
 
 
-@pytest.mark.slow
 def test_each_pair_agrees_on_what_the_second_has_offered(walked: Walk) -> None:
     for group in walked.run.session.groups:
         assert list(group.offers) == [(0, 20), (1, 60)]

@@ -112,6 +112,7 @@ def test_the_stored_copy_is_a_page_of_its_own(page: Page) -> None:
         assert "You can stop at any time." in text
 
 
+@pytest.mark.slow
 def test_a_phone_shows_it_without_scrolling_sideways_also_from_right_to_left(page: Page) -> None:
     page.set_viewport_size({"width": 320, "height": 568})
     with serving(consent(text=TEXTS), Play, players=1, language="ar") as run:

@@ -179,6 +179,7 @@ def test_the_back_button_keeps_the_page_that_it_leaves(page: Page, run: Run) -> 
     expect(page.get_by_label("Story")).to_have_value("half a sen")
 
 
+@pytest.mark.slow
 def test_nothing_stays_once_the_form_is_stored(page: Page, run: Run) -> None:
     fill_in(page)
     page.get_by_label("Account").fill(SECRET)
@@ -345,6 +346,7 @@ def test_an_answer_whose_question_is_gone_comes_back_with_it(page: Page, run: Ru
     expect(page.get_by_label("Story")).to_have_value("It was a dark\nand stormy night")
 
 
+@pytest.mark.slow
 def test_a_correction_that_would_lose_something_is_offered(page: Page, run: Run) -> None:
     page.wait_for_function("Alpine.store('uproot').connected")
     page.set_viewport_size({"width": 360, "height": 640})

@@ -152,6 +152,7 @@ def test_without_a_script_the_button_works(browser: Browser, page: Page) -> None
         plain.close()
 
 
+@pytest.mark.slow
 def test_the_site_does_not_learn_the_participants_link(page: Page) -> None:
     asked: list[dict[str, str]] = []
     page.on("request", lambda one: SITE in one.url and asked.append(one.all_headers()))

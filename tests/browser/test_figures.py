@@ -49,6 +49,7 @@ def test_a_script_calculates(visit: Visit) -> None:
     assert visit.errors == []
 
 
+@pytest.mark.slow
 def test_amounts_in_an_app_read_as_in_the_framework(visit: Visit) -> None:
     visit.open("<p>Figures</p>", app="game")
     visit.sees("uproot.fmtnum(1234.5, {post: ' ECU'})", "1,234.50\N{NO-BREAK SPACE}ECU")
@@ -96,6 +97,7 @@ SHOWN = "Array.from(document.querySelectorAll('.uproot-pagination-item')).map(on
 BUTTONS = "Array.from(document.querySelectorAll('.pagination button')).map(one => one.textContent)"
 
 
+@pytest.mark.slow
 def test_a_long_list_is_shown_in_parts(visit: Visit) -> None:
     visit.open(LIST)
     visit.sees(SHOWN, [True, True, False])

@@ -65,6 +65,7 @@ def test_a_script_that_types_is_no_participant(visit: Visit) -> None:
     visit.wire.wait_for(lambda: names(visit) == ["shown", "left"])
 
 
+@pytest.mark.slow
 def test_all_is_sent_again_after_a_lost_connection(visit: Visit) -> None:
     visit.open("<p>Read.</p>", focus=True, entered=7)
     visit.page.evaluate(AWAY, True)

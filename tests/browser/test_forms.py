@@ -193,6 +193,7 @@ def test_a_scale_of_words_stands_upright_on_a_phone_and_flat_on_a_desk(visit: Vi
 # ---- sliders --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_slider_without_a_handle_posts_nothing_before_it_is_touched(visit: Visit) -> None:
     open_form(visit, {"x": EVERY_FIELD["untouched"], "y": EVERY_FIELD["slider"]})
     assert data(visit) == {"y": "65"}
@@ -259,6 +260,7 @@ def test_a_script_that_fills_a_slider_in_has_touched_it(visit: Visit) -> None:
     assert data(visit) == {"x": "7"}
 
 
+@pytest.mark.slow
 def test_fields_that_a_script_adds_later_work_as_the_others(visit: Visit) -> None:
     page = """<div x-data="{ more: false }">
         <button type="button" @click="more = true">More</button>
@@ -330,6 +332,7 @@ def test_options_are_chosen_with_the_keyboard(visit: Visit) -> None:
     assert data(visit) == {"likert": "3"}
 
 
+@pytest.mark.slow
 def test_too_many_boxes_are_reported_before_the_form_is_sent(visit: Visit) -> None:
     open_form(visit, {"x": BoundedChoiceField(label="T", choices=[1, 2, 3], min=1, max=2)})
     said = "e => e.validationMessage"
@@ -396,6 +399,7 @@ def test_a_form_is_posted_as_it_is_filled_in(visit: Visit) -> None:
     visit.submits({"name": "Ann", "fair": "False"})
 
 
+@pytest.mark.slow
 def test_a_browser_keeps_what_it_can_see_to_be_missing(visit: Visit) -> None:
     open_form(visit, {"name": StringField(label="Name"), "x": EVERY_FIELD["untouched"]})
     visit.page.get_by_role("button", name="Next").click()

@@ -217,6 +217,22 @@ def test_a_clock_rises_until_somebody_leaves(phone_of: Open) -> None:
         expect(fact(bob, "Price")).to_have_text(str(int(price)))
 
 
+@pytest.mark.slow
+def test_who_is_alone_when_the_first_price_has_been_shown_has_won(phone_of: Open) -> None:
+    class Clock(InstitutionPage):
+        """Stay."""
+
+        institution = EnglishClock(PrivateValues(0, 100), lowest=20, seconds_per_tick=1.5)
+        lead = 0.5
+
+    with serving(Clock, Over) as run:
+        ann, bob = map(phone_of, run.links["url"])
+        expect(bob.get_by_role("timer", name="Price")).to_be_visible()
+        ann.get_by_role("button", name="Leave the auction").press("Enter")
+        expect(bob.get_by_text("You have won.")).to_be_visible()
+        expect(fact(bob, "Price")).to_have_text("20")
+
+
 def test_shares_are_traded(phone_of: Open) -> None:
     class Forecast(InstitutionPage):
         """Forecast."""

@@ -130,6 +130,7 @@ def test_what_the_server_will_never_take_is_sent_once(visit: Visit, status: int)
     assert len(visit.wire.forms) == 1
 
 
+@pytest.mark.slow
 def test_without_a_network_it_waits_and_is_sent_by_a_page_that_follows(visit: Visit) -> None:
     visit.page.route("**/p/token/", lambda route: (
         route.abort() if route.request.method == "POST" else route.continue_()

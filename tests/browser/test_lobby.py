@@ -86,6 +86,7 @@ def test_who_leaves_is_at_the_end(context: BrowserContext) -> None:
         ann.locator("#uproot-leave-button").wait_for(state="detached")
 
 
+@pytest.mark.slow
 def test_who_leaves_while_the_network_is_cut_has_left_when_it_is_back(
     context: BrowserContext,
 ) -> None:

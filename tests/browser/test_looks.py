@@ -121,6 +121,7 @@ def test_wide_tables_in_prose_can_be_scrolled_by_keyboard(visit: Visit) -> None:
 # ---- directions and languages --------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_right_to_left_is_the_mirror_of_left_to_right(visit: Visit) -> None:
     def edges(direction: str) -> dict[str, list[float]]:
         visit.open_page(page(AUTHORS), {"direction": direction}, timeout=42_000, back=True)
@@ -179,6 +180,7 @@ def test_every_text_is_listed_for_translation() -> None:
 # ---- paper ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_paper_is_white_and_shows_what_is_read_and_nothing_to_press(visit: Visit) -> None:
     visit.page.emulate_media(color_scheme="dark", media="print")
     visit.open_page(page(AUTHORS), timeout=42_000, back=True)
@@ -256,6 +258,7 @@ def test_what_is_wrong_is_said_even_where_the_author_placed_the_inputs(visit: Vi
     assert visit.page.evaluate("document.activeElement.name || location.hash") in ("age", "#age")
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_said_once(visit: Visit) -> None:
     context = with_form([("age", "7"), ("side", "buy")])
     visit.open_page(page(prose="Please answer."), context)

@@ -184,6 +184,7 @@ def test_two_people_trade(run: Run, windows: Any) -> None:
     assert tables.order_events["client_time"].notna().all()
 
 
+@pytest.mark.slow
 def test_an_order_is_changed_and_taken_back(run: Run, windows: Any) -> None:
     ann = windows(links_of(run)[0])
     ann.order("Buy", "30", "2")
@@ -373,6 +374,7 @@ class Fine(MarketPage):
     rules = Rules(tick=Decimal("0.001"))
 
 
+@pytest.mark.slow
 def test_prices_are_shown_and_read_as_the_pages_language_writes_them(windows: Any) -> None:
     """What one sees is what one may type, and what one changes is what one has sent."""
     with serving(Fine, Over, language="de") as run:
@@ -442,6 +444,7 @@ def test_refusals_are_said_in_the_pages_language(windows: Any) -> None:
         expect(problem).to_have_text("Ihr Gebot liegt über Ihrem Wert von 90.")
 
 
+@pytest.mark.slow
 def test_a_double_click_is_one_order(run: Run, windows: Any) -> None:
     """And a click too many finds an empty price, which is no order either."""
     ann, bob = map(windows, links_of(run))
@@ -576,6 +579,7 @@ def test_what_was_missed_is_asked_for(run: Run, windows: Any, browser: Browser) 
     context.close()
 
 
+@pytest.mark.slow
 def test_a_reload_shows_the_same(run: Run, windows: Any) -> None:
     ann, bob = map(windows, links_of(run))
     bob.order("Sell", "60", "2")

@@ -74,6 +74,7 @@ def test_events_have_what_players_are_called_behind_their_names(page: Page) -> N
     assert panel.errors == []
 
 
+@pytest.mark.slow
 def test_events_can_be_read_on_a_narrow_screen(page: Page) -> None:
     """Time, who, field and value are there, and none of them is cut."""
     panel = Panel(page, 360)
@@ -102,6 +103,7 @@ def test_a_cleared_time_asks_for_nothing(page: Page) -> None:
     assert all(isinstance(question["time"], (int, float)) for question in found)
 
 
+@pytest.mark.slow
 def test_who_is_selected_and_not_shown_is_counted_in_the_question(page: Page) -> None:
     panel = Panel(page)
     page.get_by_label("Select all players").check()
@@ -236,6 +238,7 @@ def test_a_page_whose_clock_stood_still_asks_first(page: Page) -> None:
     expect(page.locator(".unb header")).to_contain_text("running")
 
 
+@pytest.mark.slow
 def test_a_kernel_that_is_gone_is_asked_less_and_less_and_a_closed_session_never(
     page: Page,
 ) -> None:
@@ -291,6 +294,7 @@ def test_where_all_layers_have_one_colour_lines_and_links_are_seen(page: Page, t
     assert panel.errors == []
 
 
+@pytest.mark.slow
 def test_before_players_go_on_answers_are_offered_for_what_their_form_asks(page: Page) -> None:
     """Fields with their defaults; what stays empty is missing, and what is no JSON is a text."""
     panel = Panel(page)

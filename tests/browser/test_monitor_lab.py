@@ -156,6 +156,7 @@ def test_time_on_a_page_goes_on_by_the_kernels_clock(page: Page) -> None:
     expect(stuck).to_have_attribute("data-is", "")
 
 
+@pytest.mark.slow
 def test_an_error_page_is_red_and_the_row_says_what_else_is_known(page: Page) -> None:
     away = row(2, status="offline")
     Panel(page, news=news(row(1, status="error"), away, row(3, status="finished", page="",
@@ -387,6 +388,7 @@ def test_what_cannot_be_sent_is_said_at_once_and_stays_where_it_was_typed(page: 
 # ---- rooms, hands, errors, tables ----
 
 
+@pytest.mark.slow
 def test_a_room_says_who_waits_and_is_opened_and_closed(page: Page) -> None:
     panel = Panel(page, news=news(*FIVE, rooms=[ROOM]))
     page.get_by_role("tab", name="Rooms (4)").click()
@@ -408,6 +410,7 @@ def test_a_room_says_who_waits_and_is_opened_and_closed(page: Page) -> None:
     assert panel.errors == []
 
 
+@pytest.mark.slow
 def test_a_label_that_a_stranger_has_made_up_is_text(page: Page) -> None:
     panel = Panel(page, news=news(rooms=[{**ROOM, "labels_waiting": ["<img src=x>" + "x" * 200]}]))
     page.get_by_role("tab", name="Rooms (4)").click()
@@ -472,6 +475,7 @@ def test_equal_errors_of_many_players_are_one_line_that_selects_them(page: Page)
     assert panel.errors == []
 
 
+@pytest.mark.slow
 def test_the_payments_come_when_they_are_asked_for_and_sort(page: Page) -> None:
     panel = Panel(page, news=news(*FIVE))
     assert panel.said("table") == []

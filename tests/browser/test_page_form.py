@@ -38,6 +38,7 @@ def test_enter_goes_on_and_not_back(visit: Visit) -> None:
     visit.submits({"price": "3"})
 
 
+@pytest.mark.slow
 def test_next_stands_last_and_is_reached_first(visit: Visit) -> None:
     visit.open(REQUIRED, back=True)
     back = visit.page.locator("#uproot-back").bounding_box()
@@ -69,6 +70,7 @@ def test_a_wait_page_is_not_sent_by_scripts(visit: Visit, call: str) -> None:
     assert visit.wire.forms == []
 
 
+@pytest.mark.slow
 def test_a_field_may_be_called_submit(visit: Visit) -> None:
     visit.open('<input name="submit" value="1"><input name="requestSubmit" value="2">')
     visit.page.evaluate("uproot.submit()")
@@ -128,6 +130,7 @@ def test_what_is_on_its_way_is_shown_and_a_lost_submission_can_be_tried_again(
     assert visit.page.evaluate("went") == 2
 
 
+@pytest.mark.slow
 def test_a_page_that_was_sent_and_comes_back_from_the_cache_is_asked_for_anew(
     visit: Visit,
 ) -> None:
@@ -203,6 +206,7 @@ def test_the_api_of_an_experiment_without_one_is_an_error(visit: Visit) -> None:
     assert "Define api(request, session)" in got[1]
 
 
+@pytest.mark.slow
 def test_constants_are_there_under_their_own_name_unless_the_page_has_one(visit: Visit) -> None:
     visit.open("<script>const page = C.ROUNDS;</script>", C={"ROUNDS": 3})
     assert visit.page.evaluate("page") == 3

@@ -163,6 +163,7 @@ def test_pushes_reach_their_handlers_in_order(visit: Visit) -> None:
     visit.sees("got", ["ready", ["", 1], ["Offer", {"price": 2}], ["", 3], ["", 4]])
 
 
+@pytest.mark.slow
 def test_what_was_pushed_between_rendering_and_connecting_arrives_at_every_early_handler(
     visit: Visit,
 ) -> None:
@@ -262,6 +263,7 @@ def test_ready_once_then_disconnect_and_reconnect(visit: Visit) -> None:
     assert visit.page.evaluate("new Promise(uproot.onReady).then(() => 'at once')") == "at once"
 
 
+@pytest.mark.slow
 def test_a_lasting_loss_is_shown_politely_and_mends_itself(visit: Visit) -> None:
     wire, status = visit.wire, visit.page.locator("#uproot-connection")
     visit.open("<p></p>")
@@ -289,6 +291,7 @@ def test_a_blip_does_not_flicker(visit: Visit) -> None:
     visit.sees("got", ["ready", "disconnect", "reconnect"])
 
 
+@pytest.mark.slow
 def test_a_link_that_died_in_the_phones_sleep_is_replaced_on_return(visit: Visit) -> None:
     wire = visit.wire
     visit.open(COLLECT)
@@ -364,6 +367,7 @@ def test_a_refused_page_shows_that_and_stops_trying(visit: Visit, code: int) -> 
     visit.loads_again()
 
 
+@pytest.mark.slow
 def test_a_page_of_an_ended_session_shows_that_and_stops_trying(visit: Visit) -> None:
     visit.open("<p></p>")
     visit.freeze()
@@ -441,6 +445,7 @@ def test_a_call_that_is_too_large_is_refused_and_the_others_go_on(visit: Visit) 
     assert [call["method"] for call in wire.calls()] == ["small", "large", "small"]
 
 
+@pytest.mark.slow
 def test_a_server_that_refuses_is_asked_ever_more_rarely(visit: Visit) -> None:
     visit.open(COLLECT)
     visit.freeze()
@@ -501,6 +506,7 @@ def test_a_message_is_shown_as_text_until_it_is_closed(visit: Visit) -> None:
     assert visit.page.evaluate("window.hacked") is None
 
 
+@pytest.mark.slow
 def test_the_server_can_reload_the_page(visit: Visit) -> None:
     visit.open("<p></p>")
     visit.wire.send({"op": "action", "action": "reload"})
@@ -537,6 +543,7 @@ def test_unknown_frames_are_passed_over(visit: Visit) -> None:
 # ---- the form ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_submit_asks_for_what_is_required_first(visit: Visit) -> None:
     visit.open('<input id="price" name="price" required>', page=5)
     visit.page.evaluate("uproot.submit()")
@@ -685,6 +692,7 @@ def test_alpine_shows_the_state_of_the_connection(visit: Visit) -> None:
     visit.sees("I('x').textContent", "true paused")
 
 
+@pytest.mark.slow
 def test_hostile_variables_stay_data(visit: Visit) -> None:
     text = "</script><script>window.hacked=1</script><!--\u2028"
     visit.open("<p></p>", vars={"said": text})

@@ -206,6 +206,7 @@ def test_a_proxy_that_cuts_requests_after_ten_seconds_is_asked_for_less(
         assert carriers(run) == ["polling"]
 
 
+@pytest.mark.slow
 def test_a_proxy_that_opens_websockets_and_passes_nothing_is_noticed(
     context: BrowserContext,
 ) -> None:
@@ -241,6 +242,7 @@ def test_who_comes_through_such_a_proxy_begins_by_polling(context: BrowserContex
         expect(page.get_by_role("heading", name="Talk")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_an_answer_that_gets_lost_is_sent_again(context: BrowserContext) -> None:
     with serving(Talk, players=1) as run, wired(run, UPGRADE) as (wire, link):
         page = context.new_page()

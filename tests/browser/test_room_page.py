@@ -51,6 +51,7 @@ def test_two_clicks_are_one(run: Run, page: Page) -> None:
     assert len(run.players) == 1
 
 
+@pytest.mark.slow
 def test_an_unknown_label_is_said_at_the_input(run: Run, page: Page) -> None:
     page.goto(run.room("lab", ["p01"]).url)
     page.get_by_label("Label").fill("p02")

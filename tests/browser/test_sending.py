@@ -105,6 +105,7 @@ def test_a_form_without_an_answer_stays_and_is_sent_again(page: Page, run: Run) 
     assert (run.players[0].amount, run.players[0].size, run.players[0].tries) == (7, 5000, 1)
 
 
+@pytest.mark.slow
 def test_a_form_whose_answer_was_lost_counts_once(page: Page, run: Run) -> None:
     first_fails(page, lambda route: (route.fetch(max_redirects=0), route.abort())[1])
     press(page, "7")
@@ -148,6 +149,7 @@ def test_a_form_waits_while_the_study_is_paused(page: Page, run: Run) -> None:
     expect(page.get_by_role("heading", name="It is over")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_what_is_too_large_is_said_on_the_page_and_can_be_changed(page: Page) -> None:
     said = {"say": "Please choose smaller files."}
     first_fails(page, lambda route: route.fulfill(status=413, json=said))
@@ -198,6 +200,7 @@ def test_a_form_is_sent_for_as_long_as_the_server_is_away(visit: Visit) -> None:
     assert [form["price"] for form in visit.wire.forms] == ["7"]
 
 
+@pytest.mark.slow
 def test_a_reload_while_the_server_is_away_loses_nothing(visit: Visit) -> None:
     visit.open('<input name="price" aria-label="Price">', draft={"owner": "o", "key": "k"})
     visit.page.route("**/p/token/", lambda route: route.abort())

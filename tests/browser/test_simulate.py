@@ -91,6 +91,7 @@ def test_a_chain_ends_with_submit_whatever_the_browser_would_say(visit: Visit) -
     assert visit.wire.forms[0] | {"price": "3", "name": ""} == visit.wire.forms[0]
 
 
+@pytest.mark.slow
 def test_a_chain_waits_for_what_takes_time(visit: Visit) -> None:
     simulated(
         visit,

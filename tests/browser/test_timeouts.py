@@ -108,6 +108,7 @@ def test_events_tell_the_beginning_once_and_every_second(clocked: Visit) -> None
     assert ticks == {"1:02": "light", "1:01": "light", "1:00": "warning", "0:59": "warning"}
 
 
+@pytest.mark.slow
 def test_setting_the_devices_clock_changes_nothing(clocked: Visit) -> None:
     opened(clocked, 62_000)
     before = left(clocked)
@@ -182,6 +183,7 @@ def test_at_the_deadline_a_script_that_stops_submissions_stops_nothing(visit: Vi
     visit.submits({"price": "7", "_uproot_timeout": "1"})
 
 
+@pytest.mark.slow
 def test_the_deadline_counts_once(visit: Visit) -> None:
     visit.open('<input name="price" value="7">')
     visit.wire.send(ACT, ACT, ACT)
@@ -231,6 +233,7 @@ def test_without_a_connection_it_shows_that_time_is_up_and_goes_on_later(
     assert [form["_uproot_timeout"] for form in clocked.wire.forms] == ["1"]
 
 
+@pytest.mark.slow
 def test_once_time_is_up_nothing_more_can_be_entered_unless_the_server_gives_time(
     clocked: Visit,
 ) -> None:
@@ -245,6 +248,7 @@ def test_once_time_is_up_nothing_more_can_be_entered_unless_the_server_gives_tim
     assert clocked.page.evaluate("I('uproot-form').inert") is False
 
 
+@pytest.mark.slow
 def test_a_page_that_the_server_has_left_sends_what_was_entered_before_it_goes(
     clocked: Visit,
 ) -> None:

@@ -73,6 +73,7 @@ def test_strange_news_break_nothing(visit: Visit, data: Any) -> None:
     assert visit.errors == []
 
 
+@pytest.mark.slow
 def test_a_screen_reader_hears_the_newest_news_and_not_all_of_it(visit: Visit) -> None:
     visit.page.clock.install(time=0)
     waits(visit, 1, 20)
@@ -218,6 +219,7 @@ def reported(visit: Visit) -> list[Any]:
     return [frame["data"] for frame in frames if frame["what"] == "wait"]
 
 
+@pytest.mark.slow
 def test_a_touch_is_reported_a_few_times_in_the_time_after_which_one_is_asked(
     visit: Visit,
 ) -> None:
@@ -394,6 +396,7 @@ def says(visit: Visit, words: str) -> None:
     visit.sees("I('uproot-leaving').textContent", words)
 
 
+@pytest.mark.slow
 def test_who_leaves_without_a_connection_reads_so_at_once_and_leaves_when_it_is_back(
     visit: Visit,
 ) -> None:
@@ -444,6 +447,7 @@ def test_a_press_that_a_dead_connection_has_swallowed_is_sent_by_the_next_one(
     visit.wire.wait_for(lambda: reported(visit).count(LEFT) >= 2)
 
 
+@pytest.mark.slow
 def test_a_press_is_still_there_after_a_reload_and_belongs_to_its_visit_alone(visit: Visit) -> None:
     lobby(visit, leave_in=0)
     visit.page.evaluate("uproot.inner.link.rest()")
@@ -556,6 +560,7 @@ def test_a_tab_that_somebody_looks_at_goes_on_without_a_sound(visit: Visit) -> N
     visit.sees("[document.title, heardBefore, notes]", ["Your decision", "", []])
 
 
+@pytest.mark.slow
 def test_who_is_asked_in_a_hidden_tab_is_called_back(visit: Visit) -> None:
     lobby(visit, HIDE, AUDIO % "true")
     visit.page.evaluate("hide(true)")

@@ -1117,6 +1117,7 @@ async def send_raw(run: Run, player: int, call_id: str, method: str, argument: s
 @pytest.mark.long
 @pytest.mark.parametrize("argument", UNREADABLE)
 @pytest.mark.parametrize("method", ["nope", "echo"])
+@pytest.mark.sample(3)
 async def test_arguments_that_cannot_be_read_never_get_into_the_log(
     argument: str, method: str, tmp_path: Path
 ) -> None:
@@ -1164,6 +1165,7 @@ NESTED = ["[" * depth + "]" * depth for depth in (1500, 30_000)]
 @pytest.mark.parametrize(
     "argument", [*UNREADABLE, *NESTED], ids=lambda text: text[:9] + str(len(text))
 )
+@pytest.mark.sample(3)
 async def test_a_log_that_holds_an_unreadable_call_opens_and_can_be_read(
     argument: str, tmp_path: Path
 ) -> None:

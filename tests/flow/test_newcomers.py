@@ -17,8 +17,10 @@ from tornado.websocket import websocket_connect
 
 from tests.running import Browser, serving, until
 from uproot_nb import Page, Run, rerun, rng
+from uproot_nb.bridge.messages import HttpReply, HttpRequest
 from uproot_nb.errors import ReservedName
-from uproot_nb.flow.newcomers import LONGEST_VALUE, MOST_CHARACTERS, MOST_PARAMETERS, kept_query
+from uproot_nb.flow.joins import Joins
+from uproot_nb.flow.newcomers import LONGEST_VALUE, MOST_CHARACTERS, MOST_PARAMETERS, stored_query
 from uproot_nb.log.events import Event
 from uproot_nb.log.state import State
 from uproot_nb.testing import ExperimentFailed, served
@@ -224,13 +226,20 @@ def test_the_parameters_cannot_be_changed_by_code() -> None:
             ann.query = {}  # type: ignore[misc]
 
 
-async def test_a_press_that_comes_twice_runs_arrived_once() -> None:
-    begun = asyncio.Event()
+async def test_a_press_that_comes_twice_runs_arrived_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    presses, both_came, answer = [], asyncio.Event(), Joins.answer
+
+    async def note_and_answer(joins: Joins, request: HttpRequest) -> HttpReply:
+        presses.append(request)
+        if len(presses) == 2:
+            both_came.set()
+        return await answer(joins, request)
 
     async def slowly(player):
-        begun.set()
-        await asyncio.sleep(0.05)
+        await both_came.wait()
         player.came = player.get("came", 0) + 1
+
+    monkeypatch.setattr(Joins, "answer", note_and_answer)
 
     with serving(First, names={"arrived": slowly}, players=0) as run:
         browser = Browser(run.join_link)
@@ -321,7 +330,7 @@ NAMES = st.text(max_size=300) | st.sampled_from(["source", "_uproot_visit", ""])
 def test_what_is_stored_of_an_address_is_bounded_and_all_of_a_usual_one(
     pairs: list[tuple[str, str]],
 ) -> None:
-    query, cut = kept_query(pairs)
+    query, cut = stored_query(pairs)
     whole = {n: v for n, v in reversed(pairs) if n and not n.startswith("_uproot_")}
     assert len(query) <= MOST_PARAMETERS
     assert sum(len(name) + len(value) for name, value in query.items()) <= MOST_CHARACTERS

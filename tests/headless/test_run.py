@@ -217,6 +217,7 @@ def test_a_cells_traceback_is_shown(headless: Any) -> None:
     assert "\x1b" not in run.text
 
 
+@pytest.mark.slow
 def test_what_cannot_even_begin_ends_with_two(headless: Any, tmp_path: Path) -> None:
     missing = Headless(tmp_path / "nowhere.ipynb")
     assert missing.ends() == 2

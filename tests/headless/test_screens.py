@@ -47,6 +47,24 @@ def shown(watch: Watch, width: int, room: int = 50) -> str:
     return console.export_text(styles=False)
 
 
+def test_who_does_not_answer_on_a_wait_page_is_idle(log: SqliteLog, tmp_path: Path) -> None:
+    path, ann = tmp_path / "log.sqlite3", "player/ann"
+    log.append([
+        _event(1, "join", ann, "", '{"id": 0, "label": "PC-04", "claimed": true}'),
+        _event(2, "enter", ann, "Pair", '{"position": 0, "page": "Pair"}'),
+        _event(3, "connect", ann, "", "null"),
+        _event(4, "wait", ann, "Pair", '{"what": "asked"}'),
+    ])  # fmt: skip
+    watch = Watch(str(path), "lab")
+    watch.look()
+    (row,) = watch.players()
+    assert (row.label, row.page, row.status) == ("PC-04", "Pair", "idle")
+    log.append([_event(5, "wait", ann, "Pair", '{"what": "here"}')])
+    watch.look()
+    assert watch.players()[0].status == "online"
+    watch.close()
+
+
 def test_players_and_what_happens(log: SqliteLog) -> None:
     log.append([
         *events(2),

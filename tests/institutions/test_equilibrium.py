@@ -24,11 +24,13 @@ from uproot_nb.institutions import (
     EquilibriumStrategy,
     Game,
     LinearDemand,
+    Move,
     MultiUnitAuction,
     PostedOffer,
     PredictionMarket,
     PrivateValues,
     SealedBidAuction,
+    Seen,
     ZeroIntelligence,
     simulate_institution,
 )
@@ -39,6 +41,7 @@ from uproot_nb.institutions.auctions.bidding_theory import (
     second_price_common_bid,
 )
 from uproot_nb.institutions.oligopoly import bertrand_prices, cournot_quantities
+from uproot_nb.institutions.views import view_of
 
 pytestmark = pytest.mark.long
 
@@ -128,7 +131,7 @@ def test_the_winner_is_cursed_who_bids_the_expected_value() -> None:
 
     class Naive(EquilibriumStrategy):
         def decide(self, seen: Any, chance: Random) -> Any:
-            return self.institution.random_move(seen, _Highest())  # type: ignore[arg-type]
+            return Move("bid", (seen.endowment.signal,))
 
     names = ["ann", "bob", "cleo", "dan"]
     profits = {
@@ -138,11 +141,6 @@ def test_the_winner_is_cursed_who_bids_the_expected_value() -> None:
         for kind in (EquilibriumStrategy, Naive)
     }  # fmt: skip
     assert profits[EquilibriumStrategy] > 0 > profits[Naive]
-
-
-class _Highest(Random):
-    def randint(self, a: int, b: int) -> int:
-        return b
 
 
 # ---- dominant strategies, by enumeration ----------------------------------------------------
@@ -203,20 +201,181 @@ def test_two_bidders_for_two_units_reduce_their_demand() -> None:
             assert expected(value, 0) > expected(value, value - value % 2)
 
 
-def test_to_stay_up_to_the_value_is_dominant_on_a_rising_clock() -> None:
-    clock = EnglishClock(PrivateValues(0, 5), lowest=0, highest=6, seconds_per_tick=1)
-    for value, *others in product(range(6), range(6), range(6)):
+@pytest.mark.parametrize("lowest", [0, 2, 4])
+@pytest.mark.parametrize("rivals", [0, 1, 2])
+def test_to_stay_up_to_the_value_is_dominant_on_a_rising_clock(lowest: int, rivals: int) -> None:
+    """With a reserve, too: who is worth less than the first price leaves at it, and never pays."""
+    clock = EnglishClock(PrivateValues(0, 5), lowest=lowest, highest=6, seconds_per_tick=1)
+    names, ticks = ("ann", "bob", "cleo")[: rivals + 1], range(7 - lowest)
+    for value, *others in product(range(6), *[ticks] * rivals):
 
         def profit(leaving: int, value: int = value, others: Any = tuple(others)) -> Any:
-            exits = sorted([(leaving, "ann"), *zip(others, ("bob", "cleo"), strict=True)])
-            game = Game({n: Endowment(values=(value,)) for n in ("ann", "bob", "cleo")})
+            exits = sorted([(leaving, "ann"), *zip(others, names[1:], strict=True)])
+            game = Game({n: Endowment(values=(value,)) for n in names})
             for tick, name in exits:
                 if not clock.is_over(game, tick):
                     decision = Decision(name, "leave", elapsed=float(tick))
                     game = game.after(clock.check(game, decision, tick))
             return profit_of(clock, game)
 
-        assert profit(value) == max(profit(tick) for tick in range(7))
+        truthful = profit(max(0, value - lowest))
+        assert truthful == max(profit(tick) for tick in ticks) >= 0
+
+
+@pytest.mark.parametrize("lowest", [0, 80])
+@pytest.mark.parametrize("bidders", [1, 2, 3])
+def test_a_rising_clock_sells_as_a_second_price_auction_with_a_reserve(
+    lowest: int, bidders: int
+) -> None:
+    """The same seed gives the same values."""
+    clock = EnglishClock(PrivateValues(0, 100), lowest=lowest, highest=90)
+    sealed = SealedBidAuction("second", PrivateValues(0, 100), reserve=lowest, max_bid=90)
+    found = [tables_of(rules, EquilibriumStrategy, bidders, 150) for rules in (clock, sealed)]
+    columns = ["price", "units", "revenue", "surplus", "equilibrium_price"]
+    rising, second = (tables.periods[columns] for tables in found)
+    if lowest:
+        assert rising.equals(second)  # of equal bidders a lot decides, so worths may be the same
+        assert rising["units"].mean() < 1
+    else:  # a single bidder, or two with nothing to gain, may leave at a price of 0
+        assert (rising["revenue"] == second["revenue"]).all()
+    assert (found[0].allocations["profit"] >= 0).all()
+
+
+def tables_of(rules: Any, kind: Any, players: int, periods: int, seed: int = 3) -> Any:
+    robots = {f"p{number}": kind(rules) for number in range(players)}
+    return simulate_institution(rules, robots, periods=periods, seed=seed)
+
+
+@pytest.mark.parametrize("tick", [1, 5, 20])
+@pytest.mark.parametrize("bidders", [1, 3])
+def test_a_falling_clock_sells_as_a_first_price_auction(tick: int, bidders: int) -> None:
+    falling = DutchClock(PrivateValues(0, 100), lowest=0, highest=100, tick=tick)
+    sealed = SealedBidAuction("first", PrivateValues(0, 100), tick=tick)
+    prices = [
+        tables_of(rules, EquilibriumStrategy, bidders, 150).periods[["price", "equilibrium_price"]]
+        for rules in (falling, sealed)
+    ]
+    assert prices[0].equals(prices[1])
+    gap = prices[0]["price"] - prices[0]["equilibrium_price"]
+    assert gap.abs().max() <= tick / 2
+
+
+def test_nobody_bids_above_a_value_that_is_no_multiple_of_the_tick() -> None:
+    """As an author may have given it."""
+    for rules in (
+        SealedBidAuction("first", tick=20), SealedBidAuction("second", tick=20),
+        MultiUnitAuction("uniform", tick=20), MultiUnitAuction("discriminatory", tick=20),
+    ):  # fmt: skip
+        seen = Seen(Endowment(values=(59,)), {"bidder": 50}, 1, 0.0, ("bid",), {})
+        move = rules.equilibrium_move(seen, Random(1))
+        assert move is not None
+        assert move.amounts == (40,)
+    move = DutchClock(tick=20).equilibrium_move(seen, Random(1))
+    assert move is not None
+    assert move.at == 3  # 100, 80, 60, 40
+
+
+# ---- units for all --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("bidders", "supply", "tick"), [(1, 1, 1), (2, 2, 1), (2, 3, 5)])
+def test_where_there_are_units_for_all_nobody_bids_more_than_counts(
+    bidders: int, supply: int, tick: int
+) -> None:
+    """By enumeration: no other bid pays more than the lowest that counts; all units are sold."""
+    auction = MultiUnitAuction("discriminatory", PrivateValues(0, 20), supply=supply, tick=tick)
+    tables = tables_of(auction, EquilibriumStrategy, bidders, 40)
+    made = tables.decisions.merge(tables.endowments, on=["period", "player", "unit"])
+    for _, row in made.iterrows():
+        game = Game({"ann": Endowment(values=(int(row["amount_y"]),))})
+        profits = [
+            profit_of(auction, game.after(Decision("ann", "bid", (bid,))))
+            for bid in (int(row["amount_x"]), *range(0, 41, tick))
+        ]
+        assert profits[0] == max(profits)
+    willing = (tables.endowments["amount"] >= tick).groupby(tables.endowments["period"]).sum()
+    assert list(tables.periods["units"]) == list(willing)
+    sold = tables.periods.query("units > 0")
+    assert (sold["price"] == tick).all()
+    assert (sold["equilibrium_price"] == tick).all()
+    assert (sold["efficiency"] == 1).all()
+
+
+# ---- the highest amounts allowed ------------------------------------------------------------
+
+CAPPED: list[tuple[Any, int]] = [
+    (SealedBidAuction("first", max_bid=52, tick=5), 3),
+    (SealedBidAuction("second", max_bid=50), 3),
+    (SealedBidAuction("first", CommonValue(25, 225, error=15), max_bid=100), 4),
+    (MultiUnitAuction("uniform", PrivateValues(0, 100, units=2), max_bid=50), 3),
+    (MultiUnitAuction("discriminatory", max_bid=50), 3),
+    (EnglishClock(highest=52, tick=5), 3), (EnglishClock(lowest=50, highest=50), 3),
+    (EnglishClock(lowest=80), 2), (DutchClock(highest=50), 3),
+    (PostedOffer(max_price=25), 4),
+    (PostedOffer(costs=((60,), (30,)), values=((90,), (80,)), max_price=50), 4),
+    (PostedOffer(costs=((51,), (52,)), values=((90,), (80,)), max_price=54, tick=5), 4),
+    (BertrandMarket(LinearDemand(100, 1), costs=(10, 200)), 2),
+    (BertrandMarket(LinearDemand(Decimal("100.5"), 1), costs=(200,)), 2),
+    (BertrandMarket(LinearDemand(100, 1), costs=(95, 200), tick=30), 2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rules", "players"), CAPPED)
+def test_robots_decide_what_is_allowed_and_what_brings_no_loss(rules: Any, players: int) -> None:
+    tables = tables_of(rules, ZeroIntelligence, players, 60)
+    assert tables.decisions["reason"].isna().all()
+    assert (tables.allocations["profit"] >= 0).all()
+    assert (tables.periods["price"].dropna() >= 0).all()
+    assert tables.periods["units"].sum() > 0 or rules.kind in ("posted_offer", "bertrand")
+    if tables.periods["equilibrium_price"].isna().all():
+        with pytest.raises(BadMarket, match="no equilibrium"):
+            tables_of(rules, EquilibriumStrategy, players, 60)
+        return
+    tables = tables_of(rules, EquilibriumStrategy, players, 60)
+    assert tables.decisions["reason"].isna().all()
+    assert (tables.allocations["profit"] >= 0).all()
+    highest = float(rules.highest_amount("bid"))
+    assert (tables.periods["equilibrium_price"].dropna() <= highest).all()
+    gap = (tables.periods["equilibrium_price"] - tables.periods["price"]).dropna()
+    assert gap.empty or gap.abs().max() <= float(rules.tick)
+
+
+@pytest.mark.parametrize("pricing", ["first", "second"])
+def test_random_bids_bring_no_loss_where_the_value_is_common(pricing: Any) -> None:
+    auction = SealedBidAuction(pricing, CommonValue(25, 225, error=15))
+    tables = tables_of(auction, ZeroIntelligence, 4, 150)
+    assert (tables.allocations["profit"] >= 0).all()
+    estimates = tables.endowments.query("item == 'estimate'")
+    made = tables.decisions.merge(estimates, on=["period", "player"])
+    least = (made["amount_y"] - 15).clip(lower=25)
+    shares = made["amount_x"] / least
+    assert shares.max() <= 1
+    assert shares.mean() == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_cap_that_nobody_would_exceed_changes_nothing() -> None:
+    for rules, players in (
+        (SealedBidAuction("first"), 3), (MultiUnitAuction("discriminatory"), 4),
+        (SealedBidAuction("second", CommonValue(25, 225, error=15)), 3),
+    ):  # fmt: skip
+        free = tables_of(rules, EquilibriumStrategy, players, 40)
+        capped = tables_of(
+            replace(rules, max_bid=rules.highest_amount("bid") // 2 + 20),
+            EquilibriumStrategy, players, 40,
+        )  # fmt: skip
+        assert free.periods.equals(capped.periods)
+
+
+def test_to_bid_the_highest_allowed_is_dominant_where_the_value_is_above_it() -> None:
+    auction = SealedBidAuction("second", PrivateValues(0, 9), max_bid=4)
+    for value, other in product(range(10), range(5)):
+        gains = dict.fromkeys(range(5), 0.0)
+        for bid, seed in product(range(5), range(20)):  # ties are broken by lot
+            game = Game({n: Endowment(values=(value,)) for n in ("ann", "bob")}, seed=str(seed))
+            game = game.after(Decision("ann", "bid", (bid,)))
+            game = game.after(Decision("bob", "bid", (other,)))
+            gains[bid] += float(profit_of(auction, game))
+        assert gains[min(value, 4)] == max(gains.values())
 
 
 # ---- oligopolies ----------------------------------------------------------------------------
@@ -268,6 +427,76 @@ def test_no_other_price_pays(costs: tuple[Any, ...]) -> None:
         assert max(profit(price) for price in range(0, 101)) <= own
 
 
+@pytest.mark.parametrize(
+    ("costs", "intercept", "tick"),
+    [
+        ((10, 200), 100, 1), ((200,), 100, 1), ((200, 300), 100, 1), ((95, 97), 100, 30),
+        ((10, 95), Decimal("100.5"), 1), ((100, 100), 100, 1), ((99, 200), Decimal("100.5"), 7),
+    ],
+)  # fmt: skip
+def test_no_price_is_above_that_at_which_nothing_is_bought(
+    costs: Any, intercept: Any, tick: int
+) -> None:
+    """And none that is allowed pays more, whatever firms cost."""
+    market = BertrandMarket(LinearDemand(intercept, 1), costs=costs, tick=tick)
+    names = [f"firm {number}" for number in range(len(costs))]
+    game = Game(market.deal(names, "1"))
+    highest = market.highest_amount("price")
+    assert market.demand.quantity(highest) == 0
+    found = dict(zip(names, bertrand_prices(market.demand, costs, tick), strict=True))
+    assert max(found.values()) <= highest
+    for name in names:
+
+        def profit(price: Any, name: str = name) -> Any:
+            played = game
+            for other in names:
+                amount = price if other == name else found[other]
+                played = played.after(Decision(other, "price", (amount,)))
+            return profit_of(market, played, name)
+
+        others = max(profit(price) for price in range(0, int(highest) + 1, tick))
+        assert others <= profit(found[name])
+        assert profit(found[name]) >= 0
+
+
+@pytest.mark.parametrize("kind", [CournotMarket, BertrandMarket])
+@pytest.mark.parametrize("gone", [[], ["cleo"], ["ann"], ["bob", "ann"]])
+def test_firms_that_were_gone_first_are_not_reckoned_with(kind: Any, gone: list[str]) -> None:
+    """In what robots choose, and in what tables predict."""
+    names, costs = ["ann", "bob", "cleo"], (10, 20, 20)
+    market = kind(LinearDemand(100, 1), costs=costs)
+    game = Game(market.deal(names, "1"))
+    for name in gone:
+        game = game.after(Decision(name, "absent"))
+    left = {name: cost for name, cost in zip(names, costs, strict=True) if name not in gone}
+    alone = kind(LinearDemand(100, 1), costs=tuple(left.values()))
+    expected = alone.benchmark(Game(alone.deal(list(left), "1")))
+    assert market.benchmark(game) == expected
+    for name in left:
+        seen = Seen.of(view_of(market, game, name, 1, (0.0, 0.0), None))
+        move = market.equilibrium_move(seen, Random(1))
+        assert float(move.amounts[0]) == pytest.approx(expected.amounts[name], abs=0.5)
+        assert "20" not in str(seen.public)  # nobody is told what others cost
+
+
+@pytest.mark.parametrize("kind", [CournotMarket, BertrandMarket])
+def test_robots_say_that_they_do_not_know_costs_that_an_author_gave(kind: Any) -> None:
+    def moves(market: Any, *costs: int) -> list[Any]:
+        names = ["ann", "bob", "cleo"][: len(costs)]
+        given = zip(names, costs, strict=True)
+        game = Game({name: Endowment("firm", costs=(cost,)) for name, cost in given}, given=True)
+        views = [view_of(market, game, name, 1, (0.0, 0.0), None) for name in names]
+        return [market.equilibrium_move(Seen.of(view), Random(1)).amounts[0] for view in views]
+
+    for market, costs in (
+        (kind(), (10, 12)), (kind(costs=(10, 20)), (10, 10)), (kind(costs=(10, 20)), (10, 20, 20)),
+    ):  # fmt: skip
+        with pytest.raises(BadMarket, match=r"`endow`.*\n.*costs=\(10, 20\)"):
+            moves(market, *costs)
+    market = kind(costs=(10, 20))
+    assert moves(market, 20, 10) == moves(market, 10, 20)[::-1]
+
+
 def test_best_replies_of_two_firms_lead_to_the_equilibrium() -> None:
     """Cournot's own argument; with three firms and constant costs they need not."""
     market = CournotMarket(LinearDemand(100, 1), costs=(10,))
@@ -296,6 +525,16 @@ def test_competitive_offers_realise_the_whole_surplus() -> None:
     )
     assert 0.2 < random.periods["efficiency"].mean() < 1
     assert (random.allocations["profit"] >= 0).all()
+
+
+@pytest.mark.parametrize("max_price", [20, 45, 52, 54, 55, 60, 200])
+def test_offers_are_the_competitive_price_or_the_highest_allowed(max_price: int) -> None:
+    market = PostedOffer(max_price=max_price)  # competitive prices are 50 to 60
+    tables = tables_of(market, EquilibriumStrategy, 4, 1)
+    assert tables.decisions["reason"].isna().all()
+    offers = tables.decisions.query("action == 'offer'")["amount"]
+    assert set(offers) == {min(55, max_price)}
+    assert list(tables.periods["equilibrium_price"]) == [min(55, max_price)]
 
 
 def test_to_move_the_price_by_the_hint_pays_most_and_prices_tell_all_hints() -> None:

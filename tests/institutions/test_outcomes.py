@@ -305,7 +305,9 @@ def test_the_last_bidder_wins_at_the_price_of_the_last_exit(exits: list[int], se
     assert clock.is_over(game, clock.length())
     result, gone = clock.result(game), sorted(zip(exits, names, strict=True))
     stayed = [name for tick, name in gone if tick > 8]
-    if len(stayed) > 1:
+    if max(exits) == 0:
+        assert (result.price, result.units) == (None, 0)  # who leaves at once has not taken part
+    elif len(stayed) > 1:
         assert result.price == 10
         assert any(result.allocations[name].units for name in stayed)
     else:
@@ -318,12 +320,32 @@ def test_the_last_bidder_wins_at_the_price_of_the_last_exit(exits: list[int], se
 def test_a_clock_that_is_stopped_asks_no_price_that_it_has_not_shown() -> None:
     clock = EnglishClock(PrivateValues(0, 100), lowest=10, highest=60, seconds_per_tick=2)
     game = bidding(60, 50, 40).after(Decision("cleo", "leave", (20,), elapsed=20.0))
-    for stopped, price, units in ((31.0, 25, 1), (-1.0, None, 0), (None, 60, 1)):
+    for stopped, price, units in (
+        (31.0, 25, 1), (-1.0, None, 0), (1.9, None, 0), (2.0, 11, 1), (None, 60, 1),
+    ):  # fmt: skip
         result = clock.result(replace(game, stopped=stopped))
         assert (result.price, result.units) == (price, units)
     assert replace(game, stopped=31.0).after(Decision("bob", "leave", (25,))).stopped == 31.0
     falling = DutchClock(PrivateValues(0, 100))
     assert falling.result(replace(bidding(60, 50), stopped=5.0)).units == 0
+
+
+def test_nobody_has_to_buy_at_the_first_price_of_a_rising_clock() -> None:
+    """Also the last who is there decides, until the first price has been shown."""
+    clock = EnglishClock(PrivateValues(0, 100), lowest=80, highest=90, seconds_per_tick=2)
+    for action in ("leave", ABSENT):
+        game = bidding(10, 20).after(Decision("ann", action, (80,)))
+        assert not clock.is_over(game, 1.9)
+        assert clock.actions(game, "bob", 1.9)
+        both = decided(clock, game, Decision("bob", "leave", elapsed=1.9))
+        assert clock.is_over(both, 1.9)
+        assert (clock.result(both).units, clock.result(both).price) == (0, None)
+        assert clock.is_over(game, 2.0)  # who is still there has agreed
+        assert clock.result(game).allocations["bob"].paid == 80
+    alone = bidding(10)
+    assert not clock.is_over(alone, 1.9)
+    assert clock.result(decided(clock, alone, Decision("ann", "leave", elapsed=0.5))).units == 0
+    assert clock.is_over(alone, 2.0)
 
 
 def test_a_falling_price_is_taken_by_who_comes_first() -> None:

@@ -422,6 +422,40 @@ async def test_the_servers_clock_says_the_price_and_the_first_to_arrive_leaves()
         assert winner != first
 
 
+@pytest.mark.parametrize("stays", [True, False])
+async def test_who_is_left_at_the_first_price_decides_until_it_has_been_shown(stays: bool) -> None:
+    """Who stays has agreed to pay it; pages and robots look again when it has been shown."""
+    with serving(Rising, Over) as run:
+        hand = Hand(run)
+        ann, bob = await opened(run)
+        assert (await seed(bob))["clock"]["length"] == 102
+        hand.seconds = 4 + 0.5
+        await decide(ann, "leave")
+        await bob.settle()
+        data = bob.data()[-1]
+        assert (data["open"], data["clock"]["length"]) == (True, 2)
+        if stays:
+            hand.seconds = 4 + 2
+            data = await seed(bob)
+        else:
+            hand.seconds = 4 + 1.5
+            data = await decide(bob, "leave")
+        assert data["open"] is False
+        tables = run.institution()
+        assert list(tables.periods["units"]) == [int(stays)]
+        assert list(tables.periods["revenue"]) == [10 if stays else 0]
+
+
+async def test_a_single_bidder_need_not_buy_on_a_rising_clock() -> None:
+    with serving(Rising, Over, players=1) as run:
+        hand = Hand(run)
+        (ann,) = await opened(run, 1)
+        hand.seconds = 4 + 1
+        assert (await seed(ann))["open"]
+        assert (await decide(ann, "leave"))["open"] is False
+        assert list(run.institution().periods["units"]) == [0]
+
+
 @pytest.mark.long
 async def test_two_who_accept_at_once_are_told_apart_by_their_arrival() -> None:
     with serving(Falling, Over) as run:

@@ -31,6 +31,8 @@ from uproot_nb.institutions.tables import INSTITUTION_TABLES
 from uproot_nb.institutions.words import WORD_TEXTS
 from uproot_nb.testing import Served, served
 
+ROOT = Path(__file__).parents[2]
+
 
 class Auction(InstitutionPage):
     """Bid."""
@@ -106,6 +108,20 @@ def test_a_log_gives_the_same_tables_with_timestamps(session: Served) -> None:
     assert (seconds - tables.decisions["time"]).abs().max() < 1e-6
     (period,) = tables.periods.to_dict("records")
     assert (period["price"], period["units"], period["revenue"]) == (10, 1, 10)
+
+
+def test_the_documented_table_of_bids_and_values_has_no_refused_bids(session: Served) -> None:
+    play(session)
+    (code,) = (
+        block.partition("```")[0]
+        for block in (ROOT / "docs/institutions.md").read_text("utf-8").split("```python\n")
+        if 'suffixes=("_bid", "_value")' in block.partition("```")[0]
+    )
+    known: dict[str, Any] = {"tables": session.run.institution()}
+    exec(code, known)
+    bids = known["bids"]
+    assert bids["amount_bid"].tolist() == [40]
+    assert bids["amount_value"].notna().all()
 
 
 def test_the_equilibrium_of_given_values_is_missing(session: Served) -> None:

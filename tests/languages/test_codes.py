@@ -15,12 +15,14 @@ from uproot_nb.languages.codes import broader, direction, normal_code, script
 RIGHT_TO_LEFT = "right-to-left"
 
 
-@pytest.mark.parametrize("code", ["ar", "he", "fa-IR", "ur", "yi", "ckb", "az-Arab", "ps"])
+@pytest.mark.parametrize("code", ["ar", "he", "fa-IR", "prs", "arz", "dv", "az-Arab", "ff-Adlm"])
 def test_some_languages_are_written_from_right_to_left(code: str) -> None:
     assert direction(code) == "rtl"
 
 
-@pytest.mark.parametrize("code", ["en", "de-AT", "ja", "ar-Latn", "zh-Hant-TW", "nothing", ""])
+@pytest.mark.parametrize(
+    "code", ["en", "de-AT", "ja", "ar-Latn", "zh-Hant-TW", "nothing", "", "ru-Zzzz"]
+)
 def test_the_others_are_written_from_left_to_right(code: str) -> None:
     assert direction(code) == "ltr"
 
@@ -52,6 +54,13 @@ def test_directions_are_those_of_the_cldr() -> None:
 )
 def test_broader_codes_come_after_a_code(code: str, codes: tuple[str, ...]) -> None:
     assert broader(code) == codes
+
+
+@pytest.mark.parametrize(
+    "code", ["de.UTF-8", "de@euro", "german", "ｄｅ", "de-AT-", "de-x-y", "-de"]
+)
+def test_what_is_not_a_code_has_no_spelling(code: str) -> None:
+    assert normal_code(code) is None
 
 
 def test_a_language_has_its_regions_script() -> None:

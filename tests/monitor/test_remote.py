@@ -28,7 +28,7 @@ from uproot_nb.bridge.messages import (
     StewardOpened,
     StewardRequest,
 )
-from uproot_nb.monitor.offers import SECONDS, Offers
+from uproot_nb.monitor.download_links import SECONDS, DownloadLinks
 from uproot_nb.monitor.remote import MOST, RemoteStewards, _as_json
 from uproot_nb.monitor.remote_requests import StreamedReply
 
@@ -205,12 +205,12 @@ async def test_a_page_is_offered_an_export_once() -> None:
 
 def test_an_offer_ends_and_many_leave_no_more_than_some() -> None:
     now = [0.0]
-    offers = Offers(lambda: now[0])
-    key = offers.make("csv", False)["url"].removeprefix("export/")
+    links = DownloadLinks(lambda: now[0])
+    key = links.make("csv", False)["url"].removeprefix("export/")
     now[0] = SECONDS
-    assert offers.take(key) is None
-    keys = [offers.make("csv", False)["url"].removeprefix("export/") for _ in range(40)]
-    taken = [offers.take(key) for key in keys]
+    assert links.take(key) is None
+    keys = [links.make("csv", False)["url"].removeprefix("export/") for _ in range(40)]
+    taken = [links.take(key) for key in keys]
     assert taken == [None] * 8 + [("csv", False)] * 32
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.running import Browser
 from uproot_nb import Page, Run, live
-from uproot_nb.flow.page_code import Seal
+from uproot_nb.flow.frozen_code import Seal
 
 MODULE = "an_experiment_that_is_reloaded"
 TEXT = '''\

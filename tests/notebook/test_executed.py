@@ -82,6 +82,7 @@ def last_seq(database: Path) -> int:
 
 
 @pytest.mark.parametrize("command", ALL)
+@pytest.mark.slow
 def test_a_session_that_waits_is_not_taken_over(
     command: list[str], folder: Path, environment: dict[str, str], served_once: Path
 ) -> None:

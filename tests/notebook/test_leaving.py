@@ -19,7 +19,7 @@ from robot import CallRefused, Robot
 from tests.driving.robots import Robots
 from tests.running import Browser, serving, until
 from uproot_nb import Page, live
-from uproot_nb.engine import exits
+from uproot_nb.engine import process_exit
 
 PLAYERS = 30
 METHODS = ("plainly", "later", "in_thread", "exclusively")
@@ -209,7 +209,7 @@ async def test_a_call_that_is_cut_off_after_a_change_is_known_to_have_begun(
         await until(lambda: run.players[0].get("begun_long"))
         log = run._runtime.world.log
         run._runtime.begin_to_leave()
-        run._runtime.leave(time.monotonic() + exits.EXIT_SECONDS)
+        run._runtime.leave(time.monotonic() + process_exit.EXIT_SECONDS)
         kinds = [(e.kind, e.field) for e in log.read("market") if "long" in e.field]
         assert kinds == [("set", "begun_long"), ("call", "wait_long")]
 
@@ -226,7 +226,7 @@ async def test_calls_that_come_while_the_process_ends_are_left_to_the_next_kerne
         runtime.begin_to_leave()
         asked = [await ann.ask("echo", n) for n in range(3)]
         leaving.set()
-        runtime.leave(time.monotonic() + exits.EXIT_SECONDS)
+        runtime.leave(time.monotonic() + process_exit.EXIT_SECONDS)
         assert not runtime._thread.is_alive()
         assert all(e.kind != "call" for e in runtime.world.log.read("market", after=seen)), asked
 
@@ -236,6 +236,6 @@ def test_a_fork_does_not_wait_for_its_parents_threads() -> None:
     with serving(Stuck):
         child = os.fork()
         if child == 0:
-            exits._EXITS._leave()
+            process_exit._EXITS._leave()
             os._exit(7)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7

@@ -77,10 +77,8 @@ def test_the_board_can_be_drawn_on_with_the_keyboard(people: list[Participant]) 
 WRONG = [[], [[0, 0]] * 201, [[-1, 0]], [[0, 751]], [[0]], "x", None]
 
 
-@pytest.mark.parametrize(
-    "points",
-    [WRONG[1], *(pytest.param(each, marks=pytest.mark.slow) for each in WRONG if each != WRONG[1])],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("points", WRONG)
 def test_a_stroke_that_is_none_is_refused(
     board: OpenNotebook, person: Person, points: object
 ) -> None:

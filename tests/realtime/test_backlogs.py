@@ -21,7 +21,7 @@ from uproot_nb.bridge.messages import FAMILY_BITS, Backlog, SocketOpened
 from uproot_nb.errors import LogAway
 from uproot_nb.realtime import delivery
 from uproot_nb.server.sockets import PlayerSocket
-from uproot_nb.session.wire import LARGEST_VALUE, TooLarge
+from uproot_nb.session.browser_json import LARGEST_VALUE, TooLarge
 
 
 class First(Page):

@@ -468,6 +468,7 @@ class Trading(MarketPage):
 
 
 @pytest.mark.long
+@pytest.mark.slow
 async def test_a_timed_market_of_bots_makes_no_difference_but_another_payoff_rule_does() -> None:
     with serving(Trading, Tell, names={}, players=4, seed=5) as run:
         ann = await Browser.open(run, 0)

@@ -28,8 +28,8 @@ from uproot_nb.bridge.messages import (
     ServeFiles,
 )
 from uproot_nb.server.app import UprootNB
+from uproot_nb.server.frame_policy import SANDBOX
 from uproot_nb.server.mounting.addresses import mount_url
-from uproot_nb.server.policies import SANDBOX
 
 __all__ = ["nats_server"]
 

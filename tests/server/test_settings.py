@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from traitlets.config import Config
 
-from tests.running import Browser, serving
+from tests.running import Browser, serving, until
 from tests.server.worlds import Limited
 from uproot_nb import Page, UprootError, live
 from uproot_nb.bridge.messages import Misuse
@@ -46,8 +46,7 @@ async def test_an_author_reads_which_call_was_too_large_and_where_to_raise_the_l
         ann = await Browser.open(run)
         await ann.ask("measure", "x" * 100_000)
         assert await ann.closed() == 4413
-        while run.errors.empty:
-            await asyncio.sleep(0.01)
+        await until(lambda: not run.errors.empty)
         message = run.errors.iloc[0]["value"]["message"]
         assert "the call of measure has 100,0" in message
         assert "max_frame_bytes allows 65,536" in message

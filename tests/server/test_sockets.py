@@ -432,6 +432,7 @@ async def test_a_page_that_cannot_catch_up_is_told_alone(world: World) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.sample(1)
 async def test_no_limit_on_calls_where_the_trait_is_zero(limited: Limited) -> None:
     world = await limited(max_calls_per_second=0)
     kernel = await world.kernel()

@@ -266,7 +266,7 @@ def test_the_log_reproduces_any_sequence_of_changes(worlds: Worlds) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Here,
         settings=settings(
-            max_examples=100,
+            max_examples=50,
             stateful_step_count=30,
             deadline=None,
             report_multiple_bugs=False,

@@ -182,7 +182,7 @@ class Export:
             session=self.people.session, version=VERSION, last=self.last,
             now=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             format=FORMAT_NOTES["excel" if self.excel else self.format],
-            ran=_said_to_run(self.ran),
+            ran=_lines_of_code_that_ran(self.ran),
             scrubbed="" if self.scrub is None else f"{self.scrub}\n",
         )  # fmt: skip
 
@@ -313,7 +313,7 @@ class _OfOneKind:
         self.aside.put_all(self.wide.of(some))
 
 
-def _said_to_run(ran: Sequence[Ran]) -> str:
+def _lines_of_code_that_ran(ran: Sequence[Ran]) -> str:
     """Return a line for each fingerprint under which something came from participants."""
     if not ran:
         return "None: nothing was served, or these are a viewer's data, which have no code.\n"

@@ -25,7 +25,7 @@ from uproot_nb.experiment.identifiers import (
 )
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.encoding.unresolved import Unresolved
-from uproot_nb.session.wire import Unsendable, to_json
+from uproot_nb.session.browser_json import Unsendable, to_json
 
 __all__ = [
     "CLOCKS", "IS_CLOCK", "NOT_FINITE", "Cell", "Column", "Columns", "Kind", "common", "in_json",

@@ -106,7 +106,7 @@ def named_or_only(known: dict[str, list[Any]], name: str | None, what: str) -> s
     """Return the name that is asked for; without one, the only one, which *known* has from now on.
 
     Raises:
-        UprootError: there is none of that name, or there are several and none is named.
+        UprootError: the name is unknown, or there are several and *name* is None.
     """
     if name is None and len(known) <= 1:
         name = next(iter(known), what)

@@ -65,18 +65,18 @@ class Part:
     @property
     def page(self) -> str:
         """The page on which the player is, or was last; "" past the last."""
-        return self.come_to().page
+        return self.current_progress().page
 
-    def come_to(self) -> Progress:
-        """Return how far it has come."""
+    def current_progress(self) -> Progress:
+        """Return on which page the bot is, and what it has sent so far."""
         if self.client is None:
             return self.progress or Progress("", 0, 0)
         return Progress(self.client.page, self.client.submissions, self.client.calls)
 
     def row(self) -> tuple[Any, ...]:
         """Return the part's row of `Bots.status`."""
-        come_to = self.come_to()
-        rest = come_to.page or None, come_to.submissions, come_to.calls, self.error or None
+        now = self.current_progress()
+        rest = now.page or None, now.submissions, now.calls, self.error or None
         return self.player, self.name, self.state, *rest
 
 

@@ -66,7 +66,10 @@ def play_share(share: Share) -> Played:
     latencies = Latencies()
     with Bots(parts, watcher=latencies) as bots:
         why = bots.wait_patiently(seconds, patience)
-    rows = [(part.player, part.state, part.error, part.traceback, part.come_to()) for part in parts]
+    rows = [
+        (part.player, part.state, part.error, part.traceback, part.current_progress())
+        for part in parts
+    ]
     return Played(rows, latencies, why)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import random
 import secrets
 from collections.abc import Callable, Sequence
@@ -60,12 +59,11 @@ class Requests:
 
     async def ask_until_answered(self, url: str, body: Body | None = None) -> HTTPResponse:
         """Repeat a request until it is answered, with growing pauses; for idempotent requests."""
-        for attempt in itertools.count():
-            response = await self.ask(url, body)
-            if response is not None:
-                return response
+        attempt = 0
+        while (response := await self.ask(url, body)) is None:
             await self.pause(attempt)
-        raise AssertionError("the count does not end")
+            attempt += 1
+        return response
 
     async def pause(self, attempt: int) -> None:
         """Wait before the next attempt; not all bots equally long."""

@@ -29,11 +29,11 @@ from uproot_nb.flow.flow import Flow
 from uproot_nb.log.call_rows import CallRow, call_id_of, read_row
 from uproot_nb.realtime.chat import LIVE_METHODS
 from uproot_nb.realtime.hands import HAND_METHODS
+from uproot_nb.session.browser_json import error_frame, result_frame, to_sendable_json
 from uproot_nb.session.entities import Player
 from uproot_nb.session.error_reports import ErrorReports, text_of
 from uproot_nb.session.journal import Unfinished
 from uproot_nb.session.steps import Cause, Steps, perform
-from uproot_nb.session.wire import error_frame, result_frame, to_sendable_json
 from uproot_nb.session.world import World
 from uproot_nb.templating.argument_texts import sentence_for
 from uproot_nb.templating.texts import CALM, INTERRUPTED, LEFT, NO_SUCH_ACTION, NOT_KEPT

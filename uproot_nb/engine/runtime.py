@@ -49,8 +49,8 @@ from uproot_nb.engine.calls import Calls
 from uproot_nb.engine.changed_subjects import ChangedSubjects
 from uproot_nb.engine.effects import Effects
 from uproot_nb.engine.erasing import Erasing
-from uproot_nb.engine.exits import leave_before_exit, stay
 from uproot_nb.engine.interventions import Interventions
+from uproot_nb.engine.process_exit import leave_before_exit, stay
 from uproot_nb.engine.stays import Stays
 from uproot_nb.engine.stewards import FromSteward, Stewards
 from uproot_nb.engine.watchdog import Watchdog
@@ -64,8 +64,8 @@ from uproot_nb.experiment.source import hash_text
 from uproot_nb.flow.app_files import AppFiles
 from uproot_nb.flow.dropouts import Dropouts, Handler
 from uproot_nb.flow.flow import Flow
+from uproot_nb.flow.frozen_code import PageCode
 from uproot_nb.flow.hooks import cause_of, run_authors
-from uproot_nb.flow.page_code import PageCode
 from uproot_nb.flow.participation.consents import texts_in
 from uproot_nb.flow.served_apps import MakeTemplates
 from uproot_nb.log.codec import Resolve

@@ -26,10 +26,10 @@ from uproot_nb.flow.answer_streams import AnswerStreams, FileParts
 from uproot_nb.flow.hooks import run_authors
 from uproot_nb.flow.pause import Pause
 from uproot_nb.flow.served_apps import ServedApps
+from uproot_nb.session.browser_json import to_json
 from uproot_nb.session.entities import Player, Session
 from uproot_nb.session.error_reports import ErrorReports, text_of
 from uproot_nb.session.steps import Cause
-from uproot_nb.session.wire import to_json
 from uproot_nb.session.world import World
 from uproot_nb.templating.texts import CALM
 

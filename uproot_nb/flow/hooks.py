@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from uproot_nb.errors import LogBusy
 from uproot_nb.experiment.pages import Page
-from uproot_nb.flow.old_places import PLACE_FIELDS
+from uproot_nb.flow.undone_moves import PLACE_FIELDS
 from uproot_nb.log.events import CHANGES
 from uproot_nb.log.state import WITHDRAWN, Stored
 from uproot_nb.session.entities import Player

@@ -11,7 +11,7 @@ from uproot_nb.experiment.order import Step, check_order, expand, pages_of
 from uproot_nb.experiment.pages import Page
 from uproot_nb.experiment.setup import App, Setup
 from uproot_nb.flow.hooks import attempt_for, blame, undo
-from uproot_nb.flow.old_places import remember_place
+from uproot_nb.flow.undone_moves import remember_place
 from uproot_nb.session.entities import Player, reserved_names
 from uproot_nb.session.steps import perform
 from uproot_nb.session.world import World

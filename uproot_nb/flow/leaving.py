@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from uproot_nb.experiment.entrance.ways_in import WayIn
 from uproot_nb.experiment.exits import exit_of, outcome_of, spelt_well
 from uproot_nb.experiment.participation.farewells import Farewell, read_exits
-from uproot_nb.flow.old_places import remember_place
+from uproot_nb.flow.undone_moves import remember_place
 from uproot_nb.log.player_status import ended_as
 from uproot_nb.session.entities import Player
 from uproot_nb.session.steps import Cause

@@ -8,7 +8,7 @@ from uproot_nb.experiment.order import Step
 from uproot_nb.experiment.pages import Page
 from uproot_nb.flow.departures import Departures
 from uproot_nb.flow.journeys import Journeys
-from uproot_nb.flow.old_places import remember_place
+from uproot_nb.flow.undone_moves import remember_place
 from uproot_nb.log.state import ARRIVED
 from uproot_nb.session.entities import Player
 from uproot_nb.session.journal import Attempt

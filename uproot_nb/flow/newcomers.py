@@ -18,7 +18,7 @@ from uproot_nb.session.error_reports import ErrorReports
 from uproot_nb.session.steps import Cause
 from uproot_nb.session.world import World
 
-__all__ = ["Newcomers", "kept_query", "merged_query"]
+__all__ = ["Newcomers", "merged_query", "stored_query"]
 
 OWN = "_uproot_"
 """How the names of our own parameters begin."""
@@ -65,7 +65,7 @@ class Newcomers:
         with self._world.lock:
             if not self.awaits(player):
                 return
-            query, cut = kept_query(request.query)
+            query, cut = stored_query(request.query)
             value: dict[str, Any] = {"query": query, "by": by}
             if by == "room":
                 value["room"] = request.room
@@ -111,7 +111,7 @@ def _mark(app: App) -> str:
     return f"arrived:{app.name}"
 
 
-def kept_query(pairs: Iterable[tuple[str, str]]) -> tuple[dict[str, str], str]:
+def stored_query(pairs: Iterable[tuple[str, str]]) -> tuple[dict[str, str], str]:
     """Return the parameters to store, without our own, and what was cut ("" if nothing was).
 
     Of a name that occurs twice, the first counts.

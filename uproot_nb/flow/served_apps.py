@@ -11,8 +11,8 @@ from uproot_nb.experiment.setup import App, public_constants
 from uproot_nb.flow.journeys import Journeys
 from uproot_nb.flow.participation.consents import languages_of, texts_in
 from uproot_nb.languages.choice import choose
+from uproot_nb.session.browser_json import to_json
 from uproot_nb.session.entities import Player
-from uproot_nb.session.wire import to_json
 
 if TYPE_CHECKING:
     from uproot_nb.templating.templates import Templates

@@ -26,10 +26,10 @@ from uproot_nb.forms.navigation import Navigation
 from uproot_nb.languages.codes import direction
 from uproot_nb.realtime.chat import chat_functions
 from uproot_nb.realtime.hands import hand_functions
+from uproot_nb.session.browser_json import to_json
 from uproot_nb.session.entities import Player
 from uproot_nb.session.steps import Cause, perform
 from uproot_nb.session.visits import draft_token, visit_token
-from uproot_nb.session.wire import to_json
 from uproot_nb.session.world import World
 from uproot_nb.templating.texts import CALL_TEXTS, REQUIREMENT_TEXTS, SCRIPT_TEXTS
 
@@ -51,7 +51,7 @@ class Showing:
         waiting: returns what the page of a player who waits shows of the wait.
         position_before: returns where Back leads a player; None if nowhere.
         consents: returns the text of a consent page.
-        requirements: tells whether a page's browser has what the page requires.
+        requirements: knows whether a page's browser has what the page requires.
         warn: shows a warning to the researcher.
         farewell_to: returns what a player finds after the last page.
         simulate: whether pages fill themselves in, with the apps' simulate.js.

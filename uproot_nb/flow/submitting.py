@@ -49,7 +49,7 @@ class Submissions:
     """Takes posted forms: stores them and moves on, or returns them with errors.
 
     Args:
-        timeouts: tells whether a player's deadline has passed, and what was entered before it.
+        timeouts: knows whether a player's deadline has passed, and what was entered before it.
         make_form: (player, page, fields, request) → the form that was posted.
         end: logs that a player leaves by an exit.
         consents: checks and logs consent.

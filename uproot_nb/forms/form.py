@@ -85,7 +85,7 @@ class Form:
             source: the hook that returned it, for the message if it is of another type.
 
         Raises:
-            BadPage: it is none of these, or names a field that is not on the page.
+            BadPage: it is something else, or names a field that is not on the page.
         """
         by_field = result if isinstance(result, Mapping) else {None: result}
         found = [(name, text) for name, r in by_field.items() for text in _texts(r, source)]

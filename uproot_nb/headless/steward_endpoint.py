@@ -23,7 +23,7 @@ def parse_place(text: str) -> tuple[str, int]:
     """Return host and port of "127.0.0.1:8610", "[::1]:8610" or "8610".
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: it is not written in one of these ways.
     """
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]") if colon else "127.0.0.1"

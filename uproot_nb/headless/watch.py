@@ -64,7 +64,11 @@ class Watch:
             yield from self._log.read(self.session, after=self._state.seq)
 
     def players(self) -> list[PlayerRow]:
-        """Return a row per player, in the order of player.id; texts as they were written."""
+        """Return a row per player, in the order of player.id; texts as they were written.
+
+        The log has who is idle on a wait page. Only the kernel knows which pages are wait pages
+        and who sees an error page: such players are "online" here.
+        """
         return [self._row(name, player) for name, player in self._state.players.items()]
 
     def close(self) -> None:
@@ -74,14 +78,12 @@ class Watch:
 
     def _row(self, name: str, player: PlayerState) -> PlayerRow:
         return PlayerRow(
-            name, self._field(name, "label"), player.page or "", self._field(name, "round"),
-            status_of(player), self._since.get(name), by=player.by,
+            name, player.label or "", player.page or "", self._field(name, "round"),
+            status_of(player, waits=bool(player.idle)), self._since.get(name), by=player.by,
         )  # fmt: skip
 
     def _field(self, name: str, field: str) -> str:
         subject = f"player/{name}"
-        if field == "label":
-            return str(getattr(self._state.players[name], "label", None) or "")
         if field not in self._state.fields.get(subject, ()):
             return ""
         value = self._codec.decode(self._state.text(subject, field))

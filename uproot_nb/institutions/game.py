@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from random import Random
 from typing import Any
 
@@ -13,7 +14,7 @@ from uproot_nb.market.orderbook.amounts import Price, exact, from_plain, plain, 
 
 __all__ = [
     "ABSENT", "Allocation", "Benchmark", "Decision", "Endowment", "Game", "Result", "exact_amount",
-    "exact_amounts",
+    "exact_amounts", "gone_before",
 ]  # fmt: skip
 
 ABSENT = "absent"
@@ -146,6 +147,12 @@ class Game:
         order = sorted(names)
         Random(f"{self.seed}/{what}").shuffle(order)
         return order
+
+
+def gone_before(game: Game) -> set[str]:
+    """Return who had dropped out before anybody decided."""
+    first = takewhile(lambda one: one.action == ABSENT, game.decisions)
+    return {one.player for one in first}
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from uproot_nb.market.orderbook.amounts import EXACT, Price, exact, from_plain, 
 from uproot_nb.market.orderbook.prices import PriceGrid
 
 __all__ = [
-    "Price", "difference", "from_plain", "mean", "money_fields", "nearest_on_grid", "on_grid",
-    "plain", "product", "ticks_above", "ticks_below", "ticks_of", "ticks_within", "total",
+    "Price", "difference", "from_plain", "is_beyond", "mean", "money_fields", "nearest_on_grid",
+    "on_grid", "plain", "product", "ticks_above", "ticks_below", "ticks_of", "ticks_within",
+    "total",
 ]  # fmt: skip
 
 _STATISTIC = Context(prec=28, traps=[])
@@ -70,6 +71,11 @@ def nearest_on_grid(amount: float, tick: Price, lowest: Price, highest: Price) -
     count = math.floor(amount / float(tick) + 0.5)
     least, most = ticks_above(lowest, tick), ticks_below(highest, tick)
     return product(tick, max(least, min(count, most)))
+
+
+def is_beyond(amount: float, highest: Price, tick: Price) -> bool:
+    """Return whether a number is above the highest amount, and not only by rounding to the tick."""
+    return amount > float(highest) + float(tick) / 2
 
 
 def ticks_below(amount: Price, tick: Price) -> int:

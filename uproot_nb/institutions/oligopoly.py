@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from uproot_nb.errors import BadMarket
 from uproot_nb.institutions import words
@@ -18,6 +18,7 @@ from uproot_nb.institutions.game import (
     Game,
     Result,
     exact_amounts,
+    gone_before,
 )
 from uproot_nb.institutions.institution import AllowedAction, Fact, Institution
 from uproot_nb.institutions.money import (
@@ -65,7 +66,7 @@ class Oligopoly(Institution):
                 f"costs={self.costs!r} are not amounts of money.",
                 "Write costs=(10,), or a cost for each firm: costs=(10, 20).",
             )
-        if self.highest_amount("") < self.tick:
+        if self._end() < self.tick:
             raise BadMarket(
                 f"Nothing but 0 can be chosen with {self.demand!r} and tick={self.tick!r}.",
                 "Write a smaller tick.",
@@ -91,6 +92,42 @@ class Oligopoly(Institution):
                 "Write one cost for all, or one for each.",
             )
         return self.costs if len(self.costs) == firms else self.costs * firms
+
+    def public(self, game: Game, elapsed: float) -> dict[str, Any]:
+        """Return the places in `costs` of firms that were gone first.
+
+        It is None where an author has given other costs. Nobody is told what others' costs are.
+        """
+        own = {name: one.costs[0] for name, one in game.endowments.items()}
+        if len(self.costs) not in (1, len(own)):
+            return {"gone": None}
+        costs = self.costs_of(len(own))
+        if sorted(costs) != sorted(own.values()):
+            return {"gone": None}
+        gone = list[int]()
+        for name in sorted(gone_before(game)):
+            places = (place for place, cost in enumerate(costs) if cost == own[name])
+            gone.append(next(place for place in places if place not in gone))
+        return {"gone": sorted(gone)}
+
+    def _known_costs(self, seen: Seen) -> list[Price]:
+        """Return the costs of the firms that take part.
+
+        Raises:
+            BadMarket: an author has given other costs than these rules have.
+        """
+        gone = seen.public["gone"]
+        if gone is None:
+            raise BadMarket(
+                "EquilibriumStrategy does not know the costs of firms that `endow` gave.",
+                "Give the institution all costs, as costs=(10, 20), or use another strategy.",
+            )
+        costs = self.costs_of(seen.players["firm"] + len(gone))
+        return [cost for place, cost in enumerate(costs) if place not in gone]
+
+    def _end(self) -> Price:
+        """Return the amount at which demand ends: nothing is earned there or beyond."""
+        raise NotImplementedError
 
     def facts(self, game: Game, player: str, elapsed: float) -> list[Fact]:
         """Return demand and cost."""
@@ -137,8 +174,10 @@ class CournotMarket(Oligopoly):
 
     def highest_amount(self, action: str) -> Price:
         """Return the quantity at which the price is 0."""
-        count = int(mean(self.demand.intercept, self.demand.slope) // self.tick)
-        return product(self.tick, count)
+        return product(self.tick, int(self._end() // self.tick))
+
+    def _end(self) -> Price:
+        return mean(self.demand.intercept, self.demand.slope)
 
     def result(self, game: Game) -> Result:
         """Return price and profits."""
@@ -146,8 +185,10 @@ class CournotMarket(Oligopoly):
         return self._result(game, self.demand.price(total(sold.values())), sold)
 
     def benchmark(self, game: Game) -> Benchmark:
-        """Return quantities and price in the Cournot-Nash equilibrium."""
-        names = list(game.endowments)
+        """Return quantities and price in the Cournot-Nash equilibrium of those who are there."""
+        names = _present(game)
+        if not names:
+            return Benchmark()
         costs = [float(game.endowments[name].costs[0]) for name in names]
         found = cournot_quantities(self.demand, costs)
         price = float(self.demand.intercept) - float(self.demand.slope) * sum(found)
@@ -163,7 +204,7 @@ class CournotMarket(Oligopoly):
 
     def equilibrium_move(self, seen: Seen, chance: Random) -> Move | None:
         """Choose the Cournot-Nash quantity."""
-        costs = [float(cost) for cost in self.costs_of(seen.players["firm"])]
+        costs = [float(cost) for cost in self._known_costs(seen)]
         own = float(seen.endowment.costs[0])
         quantity = cournot_quantities(self.demand, costs)[costs.index(own)]
         return Move("quantity", (self._near(quantity),))
@@ -203,8 +244,11 @@ class BertrandMarket(Oligopoly):
         return [AllowedAction("price", words.CONFIRM, (words.YOUR_PRICE,))]
 
     def highest_amount(self, action: str) -> Price:
-        """Return the price at which nothing is bought."""
-        return product(self.tick, int(self.demand.intercept // self.tick))
+        """Return a price at which nothing is bought: the intercept, or the next multiple above."""
+        return _up(self._end(), self.tick)
+
+    def _end(self) -> Price:
+        return self.demand.intercept
 
     def result(self, game: Game) -> Result:
         """Return price and profits."""
@@ -222,8 +266,10 @@ class BertrandMarket(Oligopoly):
         )
 
     def benchmark(self, game: Game) -> Benchmark:
-        """Return the prices of the equilibrium; see `bertrand_prices`."""
-        names = list(game.endowments)
+        """Return the prices of the equilibrium of those who are there; see `bertrand_prices`."""
+        names = _present(game)
+        if not names:
+            return Benchmark()
         costs = [game.endowments[name].costs[0] for name in names]
         found = [float(price) for price in bertrand_prices(self.demand, costs, self.tick)]
         return Benchmark(min(found), dict(zip(names, found, strict=True)))
@@ -238,24 +284,26 @@ class BertrandMarket(Oligopoly):
 
     def equilibrium_move(self, seen: Seen, chance: Random) -> Move | None:
         """Choose the equilibrium price."""
-        costs, own = list(self.costs_of(seen.players["firm"])), seen.endowment.costs[0]
+        costs, own = self._known_costs(seen), seen.endowment.costs[0]
         prices = bertrand_prices(self.demand, costs, self.tick)
         return Move("price", (prices[costs.index(own)],))
 
     def random_move(self, seen: Seen, chance: Random) -> Move | None:
-        """Choose a random price that brings no loss."""
-        least = min(seen.endowment.costs[0], self.highest_amount("price"))
-        return Move("price", (drawn_between(least, self.demand.intercept, self.tick, chance),))
+        """Choose a random price that brings no loss: at the highest, nothing is sold."""
+        highest = self.highest_amount("price")
+        least = min(seen.endowment.costs[0], highest)
+        return Move("price", (drawn_between(least, highest, self.tick, chance),))
 
     def best_reply(self, seen: Seen, others: Sequence[Move], chance: Random) -> Move | None:
         """Choose the best price against the others' lowest one: usually a tick less."""
-        cost = seen.endowment.costs[0]
+        cost, highest = seen.endowment.costs[0], self.highest_amount("price")
         prices = [move.amounts[0] for move in others if move.amounts]
-        lowest = min(prices, default=self.demand.intercept)
-        tied, highest = prices.count(lowest), self.highest_amount("price")
+        lowest = min(prices, default=highest)
+        tied = prices.count(lowest)
         below = difference(lowest, self.tick)
         alone = min(_monopoly_price(self.demand, cost, self.tick), below)
-        tries = {price for price in (alone, lowest, cost) if cost <= price <= highest}
+        covering = _up(cost, self.tick)
+        tries = {price for price in (alone, lowest, covering) if cost <= price <= highest}
 
         def profit(price: Price) -> float:
             if price > lowest:
@@ -312,15 +360,17 @@ def bertrand_prices(demand: LinearDemand, costs: Sequence[Price], tick: Price) -
     Firms with the same lowest cost price one tick above it: whoever prices lower earns nothing. A
     single firm with the lowest cost prices a tick below the second lowest, or as a monopolist if
     that is less; but at the second lowest where it earns more although it shares the consumers. The
-    others price at their cost (Tirole 1988, chapter 5).
+    others price at their cost (Tirole 1988, chapter 5). Nobody prices above the intercept, where
+    nothing is bought.
     """
-    lowest = min(costs)
-    rivals = [_up(cost, tick) for cost in costs if cost > lowest]
+    lowest, highest = min(costs), _up(demand.intercept, tick)
+    rivals = [min(_up(cost, tick), highest) for cost in costs if cost > lowest]
     if costs.count(lowest) > 1:
         price = product(tick, int(lowest // tick) + 1)
     else:
         price = _price_of_the_cheapest(demand, lowest, rivals, tick)
-    return [price if cost == lowest else _up(cost, tick) for cost in costs]
+    chosen = (price if cost == lowest else _up(cost, tick) for cost in costs)
+    return [min(price, highest) for price in chosen]
 
 
 def _price_of_the_cheapest(
@@ -335,6 +385,11 @@ def _price_of_the_cheapest(
     firms = rivals.count(shared) + 1
     gain_alone = product(_margin(demand, cost, alone), firms)
     return shared if _margin(demand, cost, shared) > gain_alone else alone
+
+
+def _present(game: Game) -> list[str]:
+    gone = gone_before(game)
+    return [name for name in game.endowments if name not in gone]
 
 
 def _margin(demand: LinearDemand, cost: Price, price: Price) -> Price:

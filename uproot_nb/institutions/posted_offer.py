@@ -30,11 +30,12 @@ from uproot_nb.institutions.money import (
     nearest_on_grid,
     plain,
     product,
+    ticks_below,
     ticks_within,
     total,
 )
 from uproot_nb.institutions.seen import Move, Seen
-from uproot_nb.market.analysis.equilibrium import Equilibrium, equilibrium
+from uproot_nb.market.analysis.equilibrium import equilibrium
 
 __all__ = ["PostedOffer"]
 
@@ -164,9 +165,14 @@ class PostedOffer(Institution):
         return Result(price, len(trades), allocations, 0, surplus, most)
 
     def benchmark(self, game: Game) -> Benchmark:
-        """Return the middle of the competitive equilibrium prices."""
-        price = _competitive(*_units(game)).price
-        return Benchmark(price, {})
+        """Return the middle of the competitive equilibrium prices, or the highest price allowed."""
+        return Benchmark(self._competitive(*_units(game)), {})
+
+    def _competitive(self, values: Sequence[Price], costs: Sequence[Price]) -> float | None:
+        found = equilibrium([float(unit) for unit in values], [float(unit) for unit in costs])
+        if found.price is None:
+            return None
+        return float(min(found.price, float(self.highest_amount("offer"))))
 
     def status(self, game: Game, player: str, elapsed: float) -> str:
         """Return a sentence for players who have to wait."""
@@ -204,10 +210,11 @@ class PostedOffer(Institution):
         """Post the middle of the competitive equilibrium prices; buy where it is cheapest.
 
         Sellers who take the price as given post this; those with market power may gain by
-        posting more (Davis and Williams 1991).
+        posting more (Davis and Williams 1991). It is the price of the institution's own values and
+        costs: what an author gives to others, a robot does not know.
         """
         if "offer" in seen.actions:
-            price = _competitive(_flat(self.values), _flat(self.costs)).price
+            price = self._competitive(_flat(self.values), _flat(self.costs))
             price = float(self.highest_amount("offer")) if price is None else price
             return Move(
                 "offer",
@@ -216,10 +223,13 @@ class PostedOffer(Institution):
         return self._purchase(seen, min)
 
     def random_move(self, seen: Seen, chance: Random) -> Move | None:
-        """Post a random price at which no unit brings a loss; buy from anybody without a loss."""
+        """Post a random price at which no unit brings a loss; buy from anybody without a loss.
+
+        A seller whose units all cost more than the highest price posts that, and sells nothing.
+        """
         if "offer" in seen.actions:
-            least = max(self.tick, min(seen.endowment.costs))
-            most = max(least, self.highest_amount("offer"))
+            most = product(self.tick, ticks_below(self.highest_amount("offer"), self.tick))
+            least = min(max(self.tick, min(seen.endowment.costs)), most)
             return Move("offer", (drawn_between(least, most, self.tick, chance),))
         return self._purchase(seen, lambda able: chance.choice(sorted(able)))
 
@@ -277,7 +287,3 @@ def _units(game: Game) -> tuple[list[Price], list[Price]]:
 
 def _flat(schedules: Sequence[Sequence[Price]]) -> list[Price]:
     return [unit for schedule in schedules for unit in schedule]
-
-
-def _competitive(values: Sequence[Price], costs: Sequence[Price]) -> Equilibrium:
-    return equilibrium([float(unit) for unit in values], [float(unit) for unit in costs])

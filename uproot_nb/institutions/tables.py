@@ -59,7 +59,8 @@ class InstitutionTables:
     def endowments(self) -> pandas.DataFrame:
         """A row per period, player and amount that the player was given: values, costs, estimate.
 
-        tables.decisions.merge(tables.endowments, on=["period", "player", "unit"])
+        made = tables.decisions.query("reason.isna()")  # without those that were refused
+        made.merge(tables.endowments, on=["period", "player", "unit"])
         """
         return frame_of(
             "endowments",

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import takewhile
 from typing import Any
 
 from uproot_nb.institutions import words
-from uproot_nb.institutions.game import ABSENT, Endowment, Game, Result
+from uproot_nb.institutions.game import ABSENT, Endowment, Game, Result, gone_before
 from uproot_nb.institutions.institution import AllowedAction, Institution
 from uproot_nb.institutions.seen import Move
 from uproot_nb.market.orderbook.amounts import plain
@@ -44,7 +43,7 @@ def view_of(
         "own": [move.plain() for move in own],
         "facts": [list(fact) for fact in facts],
         "status": _status(institution, game, player, elapsed, is_open),
-        "clock": institution.clock() if is_open else None,
+        "clock": _clock(institution, game) if is_open else None,
         "public": institution.public(game, elapsed),
         "report": None if result is None else _report(institution, game, player, result),
     }  # fmt: skip
@@ -71,9 +70,16 @@ def _acts(game: Game, player: str) -> list[Any]:
 
 def _roles(game: Game) -> list[str]:
     """Return the participants' roles, without those who were gone before anybody decided."""
-    first = takewhile(lambda one: one.action == ABSENT, game.decisions)
-    gone = {one.player for one in first}
+    gone = gone_before(game)
     return [own.role for name, own in game.endowments.items() if name not in gone]
+
+
+def _clock(institution: Institution, game: Game) -> dict[str, Any] | None:
+    """Return the clock's data, with the length that it has if nobody decides anything more."""
+    clock = institution.clock()
+    if clock is not None and institution.is_over(game, clock["every"]):
+        clock["length"] = clock["every"]
+    return clock
 
 
 def _counts(institution: Institution, roles: list[str]) -> list[tuple[str, Any]]:

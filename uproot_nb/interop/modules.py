@@ -36,7 +36,7 @@ class Facade(ModuleType):
             return getattr(import_module(home), name)
         raise AttributeError(
             f"uproot_nb has no '{self.__name__}.{name}'.\n"
-            "Write what it does in the app. docs/from_uproot.md lists what there is."
+            "Write what it does in the app. docs/from_uproot.md says what is different here."
         )
 
 

@@ -14,7 +14,7 @@ from uproot_nb.experiment.setup import App, Setup, collect_app
 from uproot_nb.interop.apps import app_class, language_folders, load_app
 from uproot_nb.log.encoding.classes import find_loaded_class
 from uproot_nb.log.paths import notebook_folder
-from uproot_nb.session.wire import to_json
+from uproot_nb.session.browser_json import to_json
 from uproot_nb.version import VERSION
 
 if TYPE_CHECKING:

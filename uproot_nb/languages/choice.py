@@ -1,4 +1,8 @@
-"""Which language a participant reads: the author's wish, else the browser's."""
+"""Which language a participant reads: the author's wish, else the browser's.
+
+Accept-Language is parsed here, because Babel does not read headers, Tornado does so only for its
+own translations, and no other dependency of the package does.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ __all__ = ["accepted_languages", "choose"]
 MOST_ACCEPTED = 20
 """How many languages of a header are considered: no browser sends as many."""
 
-_WEIGHT = re.compile(r"q=([01](?:\.\d{0,3})?)", re.ASCII)
+_WEIGHT = re.compile(r"(?:^|;)q=([01](?:\.\d{0,3})?)", re.ASCII | re.IGNORECASE)
 
 
 def choose(requested: str | None, accept_language: str, available: Iterable[str]) -> str:
@@ -44,7 +48,7 @@ def accepted_languages(header: str) -> list[str]:
     for part in header[:500].split(",")[:MOST_ACCEPTED]:
         code, _, parameters = part.partition(";")
         found = _WEIGHT.search(parameters.replace(" ", ""))
-        weighed.append((float(found[1]) if found else 1.0, code.strip()))
+        weighed.append((min(float(found[1]), 1.0) if found else 1.0, code.strip()))
     weighed.sort(key=lambda pair: -pair[0])
     return [code for weight, code in weighed if weight > 0]
 

@@ -1,7 +1,7 @@
 """Language codes: how they are written, which are broader, and which way their script runs.
 
-What a language's script is, and which codes have replaced others, comes from the Unicode CLDR as
-Babel has it. It is loaded on first use: an experiment in English never needs it.
+Babel parses codes, and has the Unicode CLDR: which script a language has, and which codes have
+replaced others. It is loaded on first use: an experiment in English never needs it.
 """
 
 from __future__ import annotations
@@ -15,29 +15,34 @@ __all__ = ["ENGLISH", "broader", "direction", "normal_code", "script"]
 ENGLISH = "en"
 """The language of the shipped texts, and of a page for which no other was chosen."""
 
-_CODE = re.compile(
-    r"(?P<language>[a-z]{2,3})(?:[-_](?P<script>[a-z]{4}))?(?:[-_](?P<region>[a-z]{2}|\d{3}))?"
-    r"(?P<variants>(?:[-_](?:[a-z0-9]{5,8}|\d[a-z0-9]{3}))*)",
-    re.ASCII | re.IGNORECASE,
-)
+_CODE = re.compile(r"[a-z]{2,3}(-[a-z0-9]+)*", re.ASCII | re.IGNORECASE)
 _RIGHT_TO_LEFT = frozenset(
     ["Adlm", "Arab", "Aran", "Armi", "Gara", "Hebr", "Mand", "Mend", "Nkoo", "Rohg", "Samr", "Syrc",
      "Thaa", "Yezi"]
 )  # fmt: skip
+"""Scripts, because Babel's `text_direction` ignores them ("ar-Latn" is "rtl"), and raises for
+languages that it has no formats of, such as Dari and Egyptian Arabic.
+"""
 
 
 @lru_cache(maxsize=1024)
 def normal_code(code: str) -> str | None:
     """Return a language code in its usual spelling ("pt-BR"), or None if it is not a code."""
-    found = _CODE.fullmatch(code.strip()) if len(code) <= 64 else None
-    if found is None:
+    given = code.strip().replace("_", "-")
+    if given.lower() == ENGLISH:
+        return ENGLISH
+    # Babel also takes names of encodings ("de.UTF-8") and languages of any length.
+    if len(given) > 64 or not _CODE.fullmatch(given):
         return None
-    language = found["language"].lower()
+    from babel.core import get_locale_identifier, parse_locale  # lazy: see above
+
+    try:
+        language, region, script, variant = parse_locale(given, "-")[:4]
+    except ValueError:
+        return None
     if not _is_language(language):
         return None
-    parts = [language, (found["script"] or "").title(), (found["region"] or "").upper()]
-    parts += re.split("[-_]", found["variants"].lower())
-    return "-".join(part for part in parts if part)
+    return get_locale_identifier((language, region, script, variant and variant.lower()), "-")
 
 
 @lru_cache(maxsize=1024)

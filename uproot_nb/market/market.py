@@ -163,7 +163,7 @@ class Market:
     def public_changes(self) -> int:
         """How many commands so far have changed what everybody sees of the book.
 
-        An event of which only its owner knows, as of units that are not shown, is none of them.
+        An event that only its owner sees, as of units that are not shown, does not count.
         """
         with self.model._world.lock:
             self._catch_up()

@@ -25,7 +25,7 @@ from uproot_nb.monitor.player_rows import as_sent
 from uproot_nb.monitor.qr_codes import qr_code
 from uproot_nb.monitor.repeating import repeating
 from uproot_nb.monitor.update_rate import SHARE, UPDATE_SECONDS, UpdateRate
-from uproot_nb.session.wire import to_json
+from uproot_nb.session.browser_json import to_json
 from uproot_nb.steering.actions import NAMES, Actions
 from uproot_nb.steering.host import Host
 from uproot_nb.steering.room_lines import room_lines

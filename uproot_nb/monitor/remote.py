@@ -23,8 +23,8 @@ from uproot_nb.bridge.messages import (
 )
 from uproot_nb.engine.runtime import Runtime
 from uproot_nb.engine.stewards import FromSteward
+from uproot_nb.monitor.download_links import DownloadLinks
 from uproot_nb.monitor.monitor import Monitor
-from uproot_nb.monitor.offers import Offers
 from uproot_nb.monitor.remote_requests import (
     AnswersRequests,
     NoApi,
@@ -47,8 +47,8 @@ class RemoteStewards:
 
     def __init__(self, runtime: Runtime, host: Host, api: AnswersRequests | None = None) -> None:
         self._runtime = runtime
-        self._offers = Offers()
-        self._monitors = RemoteMonitors(runtime, host, self._offers)
+        self._links = DownloadLinks()
+        self._monitors = RemoteMonitors(runtime, host, self._links)
         self._requests = RemoteRequests(runtime, api or NoApi())
 
     def receive(self, message: FromSteward) -> None:
@@ -69,12 +69,12 @@ class RemoteStewards:
         if not is_offered or request.role != "steward":
             self._requests.receive(request)
             return
-        offer = self._offers.take(key)
-        if offer is None:
+        export = self._links.take(key)
+        if export is None:
             sentence = "This download was offered once, and is over. Ask for it again."
             self._runtime.world.send(error_reply(request, 410, sentence))
             return
-        query = [("format", offer[0]), ("anonymous", str(offer[1]).lower())]
+        query = [("format", export[0]), ("anonymous", str(export[1]).lower())]
         self._requests.receive(replace(request, path=path, query=query))
 
     def note_wanted(self, message: PartsWanted) -> None:
@@ -90,11 +90,11 @@ class RemoteMonitors:
 
     Args:
         host: has the links, which only stewards' pages get.
-        offers: has the downloads that pages are offered.
+        links: has the downloads that pages are offered.
     """
 
-    def __init__(self, runtime: Runtime, host: Host, offers: Offers) -> None:
-        self._runtime, self._host, self._offers = runtime, host, offers
+    def __init__(self, runtime: Runtime, host: Host, links: DownloadLinks) -> None:
+        self._runtime, self._host, self._links = runtime, host, links
         self._monitors: dict[int, Monitor] = {}
 
     def __len__(self) -> int:
@@ -107,7 +107,7 @@ class RemoteMonitors:
             return
         send = partial(self._send, message.socket)
         self._monitors[message.socket] = Monitor(
-            self._runtime, self._host, send, role=message.role, export=self._offers.make
+            self._runtime, self._host, send, role=message.role, export=self._links.make
         )
 
     def take(self, message: StewardMessage) -> None:

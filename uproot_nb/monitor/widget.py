@@ -25,7 +25,7 @@ def _widget_class() -> type[Any]:
 
         _esm = _script()
         _css = "\n".join(
-            (STATIC / name).read_text()
+            (STATIC / name).read_text("utf-8")
             for name in ("vendor/uplot/uPlot.min.css", "monitor/monitor.css")
         )
         kind = traitlets.Unicode().tag(sync=True)

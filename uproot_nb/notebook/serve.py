@@ -193,7 +193,7 @@ def serve(
     serving.let_in(way)
     serving.open(players, rooms, code)
     open_runs[path, session] = serving
-    names.setdefault(USED_NAMES, set()).add((path, session))
+    used.add((path, session))
     return serving.run
 
 

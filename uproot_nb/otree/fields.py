@@ -104,7 +104,7 @@ class FieldWriter:
         return [f"{key}={value}" for key, value in found.items()]
 
     def _is_no_choice(self, name: str, default: str, values: dict[str, str]) -> bool:
-        """Return whether a default is none of the choices: oTree then chooses nothing."""
+        """Return whether a default is not among the choices: oTree then chooses nothing."""
         try:
             choices = ast.literal_eval(values.get("choices", "None")) or ()
             default_is = ast.literal_eval(default)

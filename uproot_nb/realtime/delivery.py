@@ -26,9 +26,9 @@ from uproot_nb.experiment.pages import Page
 from uproot_nb.log.events import Event
 from uproot_nb.log.meant_players import holders, meant_players
 from uproot_nb.realtime.addressees import Addressees, Everybody
+from uproot_nb.session.browser_json import event_frame, to_sendable_json
 from uproot_nb.session.entities import Player
 from uproot_nb.session.services import Where
-from uproot_nb.session.wire import event_frame, to_sendable_json
 from uproot_nb.session.world import World
 
 __all__ = ["Delivery"]

@@ -22,12 +22,12 @@ from uproot_nb.experiment.entrance.ways_in import WayIn
 from uproot_nb.realtime.comers import Comer, RoomOutcome, decide_return, find_place
 from uproot_nb.realtime.headcount import Headcount
 from uproot_nb.realtime.return_addresses import note_return, way_back
+from uproot_nb.session.browser_json import to_json
 from uproot_nb.session.entities import Player
 from uproot_nb.session.entity_list import Bunch
 from uproot_nb.session.error_reports import ErrorReports
 from uproot_nb.session.known_places import KnownPlaces
 from uproot_nb.session.steps import Cause
-from uproot_nb.session.wire import to_json
 from uproot_nb.session.world import World
 
 __all__ = [

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import orjson
 
-from uproot_nb.flow.old_places import PLACE_FIELDS
+from uproot_nb.flow.undone_moves import PLACE_FIELDS
 from uproot_nb.log.call_rows import read_call, read_row
 from uproot_nb.log.events import CHANGES, Event
 from uproot_nb.log.state import ARRIVED

@@ -17,7 +17,6 @@ from uproot_nb.analysis.recording import Tables
 from uproot_nb.analysis.state_replay import check_recorded
 from uproot_nb.analysis.state_tables import texts_of
 from uproot_nb.analysis.typed_columns import table
-from uproot_nb.deprecation import Renamed, RenamedAttribute
 from uproot_nb.engine.output import Output
 from uproot_nb.errors import UprootError
 from uproot_nb.interop.namespace import CELL_TEMPLATES, resolver, setup_of, templates_for
@@ -45,9 +44,6 @@ class Rerun(Recording):
 
     It has every table of a Recording: `again.state`, `again.calls`, `again.events`.
     """
-
-    told = RenamedAttribute(Renamed("repeated", "0.1.0", "0.3.0"))
-    troubles = RenamedAttribute(Renamed("messages", "0.1.0", "0.3.0"))
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ from uproot_nb.bridge.discovery import VARIABLE
 from uproot_nb.bridge.nats.broker_address import BrokerAddress
 from uproot_nb.bridge.stream import Listener, publish_listener
 from uproot_nb.errors import UprootError
+from uproot_nb.server.frame_policy import check_ancestors
 from uproot_nb.server.gateways.gateway import Gateway, draw_family
 from uproot_nb.server.limits import Limits
 from uproot_nb.server.metrics.collector import make_registry
@@ -26,7 +27,6 @@ from uproot_nb.server.mounting.hub import HubServer
 from uproot_nb.server.mounting.mount import Mount, open_to_all
 from uproot_nb.server.networks import Proxies
 from uproot_nb.server.participants import ParticipantServer
-from uproot_nb.server.policies import check_ancestors
 from uproot_nb.server.settings import ServerSettings
 from uproot_nb.server.site import check_path
 from uproot_nb.server.status import describe

@@ -15,10 +15,10 @@ from tornado.httputil import HTTPServerRequest
 from tornado.log import access_log, app_log
 from tornado.web import HTTPError, RequestHandler
 
+from uproot_nb.server.frame_policy import SANDBOX, frame_policy, is_cross_site
 from uproot_nb.server.limits import Visitors, how_to_change
 from uproot_nb.server.networks import Proxies, network_of
 from uproot_nb.server.notices import choose_language, notice
-from uproot_nb.server.policies import SANDBOX, frame_policy, is_cross_site
 from uproot_nb.server.redaction import redact
 from uproot_nb.server.reports import Reports
 from uproot_nb.server.sessions import ServedSession, Sessions

@@ -479,7 +479,7 @@ class KernelLink:
             if session.link is other:
                 other._release(session.key)
         self.sessions[session.key] = session
-        session.serve_by(self)
+        session.serve_by(self, self.full)
         session.pressure.divide(self._parts)
         sockets = self._sockets.of_session(session)
         for socket in sockets:

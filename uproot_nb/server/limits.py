@@ -82,7 +82,7 @@ class Limits:
     """Unknown labels that one address may try in a room, after `guess_burst` at once."""
     guess_burst: float = 50.0
     guess_pause: float = 0.2
-    """Beyond that, its labels are judged one by one, with so many seconds from one to the next."""
+    """Beyond that, its labels are checked one by one, with so many seconds from one to the next."""
     max_joins_per_second: float = 2.0
     """Places that one address may open, after `join_burst` at once; 0 = no limit."""
     join_burst: float = 300.0

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 
 from uproot_nb.bridge.messages import Misuse, ScriptError
-from uproot_nb.server.policies import is_at
+from uproot_nb.server.frame_policy import is_at
 from uproot_nb.server.sessions import ServedPlayer, ServedSession, Sessions
 
 __all__ = ["Refusals", "Reports", "ScriptErrors"]

@@ -49,8 +49,6 @@ class Link(Protocol):
 
     shared: bool
     """Whether a browser's next request may reach another participant server."""
-    full: bool
-    """Whether the kernel has left so much unread that nothing more is sent for now."""
 
     def send(self, message: BridgeMessage) -> None:
         """Send *message* to the kernel; never waits."""
@@ -175,10 +173,14 @@ class ServedSession:
         self._changed.set()
         return self._state != before
 
-    def serve_by(self, link: Link | None) -> None:
-        """Let *link* serve the session from now on."""
+    def serve_by(self, link: Link | None, is_full: bool = False) -> None:
+        """Let *link* serve the session from now on.
+
+        Args:
+            is_full: whether the kernel has left so much unread that nothing more is sent for now.
+        """
         self.link, self.silent, self.presence = link, False, None
-        self.pressure.stuck = link is not None and link.full
+        self.pressure.stuck = is_full
         if link is not None:
             self._changed.set()
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from uproot_nb.server.frame_policy import check_ancestors
 from uproot_nb.server.limits import Limits
 from uproot_nb.server.networks import Proxies
-from uproot_nb.server.policies import check_ancestors
 from uproot_nb.server.site import check_path
 
 __all__ = ["ServerSettings"]

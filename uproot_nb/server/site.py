@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from uproot_nb.server.frame_policy import check_ancestors, is_at, same_origin
 from uproot_nb.server.networks import Proxies
-from uproot_nb.server.policies import check_ancestors, is_at, same_origin
 
 __all__ = ["Site", "check_path", "choose_address", "own_addresses"]
 

@@ -310,7 +310,7 @@ class PlayerSocket(WebSocket):
         elif link is not None:
             where = self.number, session.key, self.player.name, self.page
             link.send(PageReport(*where, report.what, data))
-            if link.full:
+            if session.pressure.stuck:
                 self._hold_back()
 
     def _call(self, asked: _Call) -> None:

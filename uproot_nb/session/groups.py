@@ -21,7 +21,8 @@ def create_group(
 
     Args:
         gname: the group's name; by default "g0", "g1", ….
-        overwrite: move players who are in other groups, instead of raising an error.
+        overwrite: move players who are in other groups, and replace all members of a group that
+            has this name, instead of raising an error.
 
     Raises:
         UprootError: a player is in a group already, or the name is taken.

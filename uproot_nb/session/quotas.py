@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any, Literal, NamedTuple
 
-from uproot_nb.experiment.participation.arms import Arm, fewest
+from uproot_nb.experiment.participation.treatment_arms import Arm, fewest
 from uproot_nb.log.dealt_fields import COUNTED
 from uproot_nb.log.events import CHANGES, Event
 from uproot_nb.log.log import EventLog
@@ -75,7 +75,7 @@ class Quotas:
         were full."""
 
     def reopen(self) -> None:
-        """Go on telling other sessions who counts, as before the session was closed or killed."""
+        """Report again to other sessions who counts, as before the session was closed or killed."""
         fields = self._state.fields.get("session", {})
         if self._is_alone or not any(field.startswith(FIELD) for field in fields):
             return

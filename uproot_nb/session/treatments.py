@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, overload
 
 from uproot_nb.errors import ArmsFull, LogBusy, UprootError, WrongRecipient
-from uproot_nb.experiment.participation.arms import Arm
+from uproot_nb.experiment.participation.treatment_arms import Arm
 from uproot_nb.log.dealt_fields import BLOCK
 from uproot_nb.session.entities import Entity, Group, Player, Session
 from uproot_nb.session.model import identifier_of

@@ -4,7 +4,7 @@
  * connection to the server open, sends calls, delivers pushes exactly once and in order, and shows
  * the participant when the connection is lost. Its texts come from there too, in the participant's
  * language: `"texts": {"English": "…"}`. The scripts drafts.js, leftovers.js, sending.js, dialogs.js,
- * timeouts.js, simulate.js, waiting.js and presence.js use `uproot.inner`, which is internal.
+ * timeouts.js, simulate.js, waiting.js and idleness.js use `uproot.inner`, which is internal.
  */
 (() => {
     "use strict";

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from uproot_nb.errors import UprootError
 from uproot_nb.experiment.hints import advise
-from uproot_nb.study.accounts import BankAccount, account_of, needed, read_accounts, sepa_text
+from uproot_nb.study.bank_accounts import BankAccount, account_of, needed, read_accounts, sepa_text
 from uproot_nb.study.payment_line import PaymentLine
 
 __all__ = ["sepa_file"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from html.parser import HTMLParser
 from typing import Any, Protocol, TypeVar
+
+from bs4 import BeautifulSoup
 
 from uproot_nb.bots.client import Client
 from uproot_nb.bots.notes import Note
@@ -141,9 +142,14 @@ class Participant:
     @property
     def text(self) -> str:
         """The text of the page as it was loaded: its main part, without markup."""
-        reader = _TextReader()
-        reader.feed(self.html[max(0, self.html.find("<main")) :].partition("</main>")[0])
-        return " ".join("".join(reader.parts).split())
+        page = BeautifulSoup(self.html, "html.parser")
+        main = page.main or page
+        for element in main.find_all(_UNSEEN):
+            element.decompose()
+        for element in main.find_all(_BLOCKS):
+            element.insert_before(" ")
+            element.insert_after(" ")
+        return " ".join(main.get_text().split())
 
     @property
     def html(self) -> str:
@@ -303,27 +309,6 @@ class Participant:
 
     async def _played(self, bot: Bot) -> None:
         await bot(self._client)
-
-
-class _TextReader(HTMLParser):
-    """Collects the text of a page that a participant sees."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.parts.append(" " if tag in _BLOCKS else "")
-        self._hidden += tag in _UNSEEN
-
-    def handle_endtag(self, tag: str) -> None:
-        self.parts.append(" " if tag in _BLOCKS else "")
-        self._hidden -= tag in _UNSEEN
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.parts.append(data)
 
 
 _UNSEEN = frozenset({"head", "noscript", "script", "style", "template"})

@@ -755,7 +755,7 @@ def test_orders_that_are_gone_are_forgotten_though_an_older_one_stands() -> None
         order = book.limit("bob", "buy", 8, good_for=50).order
         assert order is not None
         book.cancel("bob", order)
-    assert len(book.lives._ends) < 20
+    assert len(book.expiries._ends) < 20
     assert book.next_time == 1
 
 

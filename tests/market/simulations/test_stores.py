@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tests.market.simulations.market_designs import ALL, DESIGNS, VALUES, Here, mixed, same
 from uproot_nb.errors import BadMarket, SimulationsInterrupted
 from uproot_nb.market import Design, InducedValues, simulate_markets
-from uproot_nb.market.simulations import description, stores
+from uproot_nb.market.simulations import fingerprint, stores
 from uproot_nb.market.traders import ZIC
 
 SEEDS = [4, 5, 6]
@@ -204,7 +204,7 @@ def test_a_draft_that_a_killed_process_has_left_counts_for_nothing(
 
 DESCRIBE = """
 from tests.market.simulations.market_designs import DESIGNS
-from uproot_nb.market.simulations.description import hash_of
+from uproot_nb.market.simulations.fingerprint import hash_of
 from uproot_nb.market.traders import ZIC
 
 LEAST = {least}
@@ -239,7 +239,7 @@ def test_code_is_described_alike_in_every_process_and_with_all_that_it_uses() ->
 
 
 def test_the_hash_of_the_package_is_of_its_source() -> None:
-    assert len(description.hash_of_market_code()) == 12
+    assert len(fingerprint.hash_of_market_code()) == 12
 
 
 def test_the_plan_is_readable(tmp_path: Path, finished: Path) -> None:

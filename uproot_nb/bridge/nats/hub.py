@@ -80,7 +80,7 @@ class GatewayHub:
         hub.send(OpenSession(...))        # also for gateways that start later
         await hub.close_all()
 
-    A gateway that goes takes its sockets along: the run is told that they have closed. `gone` is
+    When a gateway goes, the hub reports to the run that its sockets have closed. `gone` is
     called only if the broker is away for longer than a channel lasts.
 
     Args:

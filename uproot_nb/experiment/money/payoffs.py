@@ -112,7 +112,7 @@ def payoff_of(subject: str, value: object) -> Decimal:
     Whole numbers, floats (as they print), text in digits, Decimals and numpy's numbers are taken.
 
     Raises:
-        BadPayoff: it is none of these, or not finite.
+        BadPayoff: it is something else, or not finite.
     """
     number = _exact(value)
     if isinstance(number, (int, str, Decimal)):

@@ -384,7 +384,7 @@ def _made(page: type[Page], nth: int, group: Group) -> str:
 
 
 def _has_pools(page: type[GroupCreatingWait]) -> bool:
-    """Return whether a page's own functions tell who can be grouped with whom."""
+    """Return whether a page's own functions decide who can be grouped with whom."""
     by_function = callable(page.group_size) or hasattr(page, "match_by")
     return by_function and not hasattr(page, "match")
 

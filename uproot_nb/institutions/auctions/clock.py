@@ -14,11 +14,13 @@ from uproot_nb.institutions.auctions.bidding_theory import first_price_bid
 from uproot_nb.institutions.auctions.sealed_bid import sale_of_one
 from uproot_nb.institutions.auctions.values import UP_TO_100, PrivateValues, are_drawn
 from uproot_nb.institutions.game import Benchmark, Decision, Endowment, Game, Result
-from uproot_nb.institutions.institution import AllowedAction, Fact, Institution
+from uproot_nb.institutions.institution import AllowedAction, Fact, Institution, no_formula
 from uproot_nb.institutions.money import (
     Price,
     difference,
+    is_beyond,
     money_fields,
+    nearest_on_grid,
     plain,
     product,
     ticks_of,
@@ -136,10 +138,13 @@ class EnglishClock(ClockAuction):
 
         EnglishClock(PrivateValues(0, 100), seconds_per_tick=1.0)
 
-    This is the Japanese, or button, form of the English auction (Milgrom and Weber 1982). If two
-    leave at the same price, the first to arrive has left, and the other wins. If several remain
-    at the clock's highest price, one of them gets the item at that price, by lot. The same holds
-    for the current price if the period is ended early; before the clock starts, nothing is sold.
+    This is the Japanese, or button, form of the English auction (Milgrom and Weber 1982). Who
+    leaves while the clock shows `lowest` has not taken part; who is still in when it has been shown
+    has agreed to pay it. So nothing is sold if all leave at it, and a single bidder decides, too.
+    If the last two leave at the same later price, the first to arrive has left, and the other wins.
+    If several remain at the clock's highest price, one of them gets the item at that price, by lot.
+    The same holds for the current price if the period is ended early; until `lowest` has been
+    shown, nothing is sold.
     """
 
     kind: ClassVar[str] = "english"
@@ -155,14 +160,15 @@ class EnglishClock(ClockAuction):
         return [AllowedAction("leave", words.LEAVE)] if runs and player in self.active(game) else []
 
     def is_over(self, game: Game, elapsed: float) -> bool:
-        """Return whether at most one bidder is left, or the clock has ended."""
-        has_begun = elapsed >= 0
-        return has_begun and (len(self.active(game)) <= 1 or elapsed >= self.length())
+        """Return whether nobody is left, or one beyond the first price, or the clock has ended."""
+        left = len(self.active(game))
+        is_agreed = left <= 1 and elapsed >= self.seconds_per_tick
+        return elapsed >= 0 and (not left or is_agreed or elapsed >= self.length())
 
     def result(self, game: Game) -> Result:
         """Return who has stayed longest, and the price."""
         left, stopped = self.active(game), game.stopped
-        if not left or (stopped is not None and stopped < 0):
+        if not left or (stopped is not None and stopped < self.seconds_per_tick):
             return sale_of_one(game, None, None)
         if len(left) > 1:
             shown = self.prices()[-1] if stopped is None else self.price_at(stopped)
@@ -171,12 +177,20 @@ class EnglishClock(ClockAuction):
         return sale_of_one(game, left[0], max(exits, default=self.lowest))
 
     def benchmark(self, game: Game) -> Benchmark:
-        """Return the second highest value: bidders stay up to their own values (Vickrey 1961)."""
-        values = {name: float(own.values[0]) for name, own in game.endowments.items()}
-        ranked = sorted(values.values(), reverse=True)
-        second = ranked[1] if len(ranked) > 1 else float(self.lowest)
-        price = min(max(second, float(self.lowest)), float(self.highest))
-        return Benchmark(price, values)
+        """Return the second highest value: bidders stay up to their own values (Vickrey 1961).
+
+        Those who are worth less to them than the lowest price do not take part.
+        """
+        values = {name: own.values[0] for name, own in game.endowments.items()}
+        limits = {
+            name: float(min(value, self.prices()[-1]))
+            for name, value in values.items()
+            if value >= self.lowest
+        }
+        ranked = sorted(limits.values(), reverse=True)
+        if not ranked:
+            return Benchmark()
+        return Benchmark(ranked[1] if len(ranked) > 1 else float(self.lowest), limits)
 
     def facts(self, game: Game, player: str, elapsed: float) -> list[Fact]:
         """Return the value, and how many are still in the auction."""
@@ -188,13 +202,23 @@ class EnglishClock(ClockAuction):
         return {"active": len(self.active(game))}
 
     def equilibrium_move(self, seen: Seen, chance: Random) -> Move | None:
-        """Leave at the last price that is not above the value: a dominant strategy."""
-        return Move("leave", at=self._when(self._last_place(seen)))
+        """Leave at the last price that is not above the value: a dominant strategy.
+
+        If no price is above it, stay to the end. If that is the first price, it is enough to take
+        part alone: leave when the others can have left, but stay if nobody else is there.
+        """
+        value, last = seen.endowment.values[0], self._last_place(seen)
+        if value > self.prices()[-1]:
+            return None
+        if last or value < self.lowest:
+            return Move("leave", at=self._when(last))
+        is_alone = seen.public["active"] == 1
+        return None if is_alone else Move("leave", at=self.seconds_per_tick / 2)
 
     def random_move(self, seen: Seen, chance: Random) -> Move | None:
-        """Leave at a random later price that is not above the value."""
+        """Leave at a random later price that is not above the value, or at the end if none is."""
         now = floor(max(0.0, seen.elapsed) / self.seconds_per_tick + _NEARLY)
-        last = self._last_place(seen)
+        last = self._last_place(seen) + (seen.endowment.values[0] > self.prices()[-1])
         return Move("leave", at=self._when(chance.randint(min(now, last), last)))
 
     def _last_place(self, seen: Seen) -> int:
@@ -236,9 +260,9 @@ class DutchClock(ClockAuction):
 
     def benchmark(self, game: Game) -> Benchmark:
         """Return the prices at which bidders accept: the bids of a first-price auction."""
-        if not are_drawn(game, self.values):
-            return Benchmark()
         count = len(game.endowments)
+        if self._is_cut_off(count) or not are_drawn(game, self.values):
+            return Benchmark()
         found = {name: self._price(own, count) for name, own in game.endowments.items()}
         prices = {name: price for name, price in found.items() if price is not None}
         return Benchmark(max(prices.values(), default=None), prices)
@@ -248,13 +272,25 @@ class DutchClock(ClockAuction):
         bounds = float(self.values.lowest), float(self.values.highest)
         return first_price_bid(value, bidders, *bounds, reserve)
 
+    def _is_cut_off(self, bidders: int) -> bool:
+        """Return whether the clock starts below the price that the highest value would accept."""
+        price = self._price(Endowment(values=(self.values.highest,)), bidders)
+        return price is not None and is_beyond(price, self.highest, self.tick)
+
     def equilibrium_move(self, seen: Seen, chance: Random) -> Move | None:
-        """Accept the first price that is not above the bid in a first-price auction.
+        """Accept the price that is nearest to the bid in a first-price auction.
 
         The two auctions are strategically equivalent (Vickrey 1961).
         """
-        price = self._price(seen.endowment, seen.players["bidder"])
-        return None if price is None else self._acceptance(price)
+        bidders, value = seen.players["bidder"], seen.endowment.values[0]
+        if self._is_cut_off(bidders):
+            raise no_formula(self, "equilibrium")
+        bid = self._price(seen.endowment, bidders)
+        if bid is None:
+            return None
+        price = nearest_on_grid(bid, self.tick, self.lowest, min(value, self.highest))
+        place = sum(shown > price for shown in self.prices())
+        return Move("accept", at=self._when(place))
 
     def random_move(self, seen: Seen, chance: Random) -> Move | None:
         """Accept a random later price that is not above the value."""
@@ -262,9 +298,3 @@ class DutchClock(ClockAuction):
         now = floor(max(0.0, seen.elapsed) / self.seconds_per_tick + _NEARLY)
         able = [place for place in range(now, len(prices)) if prices[place] <= value]
         return Move("accept", at=self._when(chance.choice(able))) if able else None
-
-    def _acceptance(self, price: float) -> Move | None:
-        for place, shown in enumerate(self.prices()):
-            if float(shown) <= price + _NEARLY:
-                return Move("accept", at=self._when(place))
-        return None

@@ -22,6 +22,7 @@ from uproot_nb.institutions.institution import AllowedAction, Fact, Institution,
 from uproot_nb.institutions.money import (
     Price,
     difference,
+    is_beyond,
     mean,
     money_fields,
     nearest_on_grid,
@@ -190,25 +191,34 @@ class MultiUnitAuction(Institution):
         return Benchmark(price, {name: own[0] for name, own in bids.items() if own})
 
     def _has_formula(self, bidders: int) -> bool:
-        units, uniform = self.values.units, self.pricing == "uniform"
+        """Return whether we know the equilibrium: no bid in it is above the highest allowed."""
+        units, uniform, most = self.values.units, self.pricing == "uniform", self.values.highest
+        if units == 1 and not uniform:
+            (best,) = self._bids(Endowment(values=(most,)), bidders)
+            return best is None or not is_beyond(best, self.highest_amount("bid"), self.tick)
         if units == 1:
-            return not uniform or self.price_rule == "rejected"
+            return self.price_rule == "rejected"
         flat_pair = self.values.flat and units == bidders == self.supply == 2 and not self.reserve
-        return uniform and self.price_rule == "rejected" and flat_pair
+        is_free = flat_pair and most <= self.highest_amount("bid")
+        return uniform and self.price_rule == "rejected" and is_free
 
     def _bids(self, own: Endowment, bidders: int) -> list[float | None]:
         """Return the risk-neutral equilibrium bids of a bidder.
 
-        One unit each, uniform price: the value, a dominant strategy (Vickrey 1961). One unit each,
-        own bids paid: see `order_statistic_bid`. Two bidders who both want two units of one value,
+        One unit each, uniform price: the value, a dominant strategy (Vickrey 1961), or `max_bid` if
+        that is lower. One unit each, own bids paid: see `order_statistic_bid`; if there are units
+        for all, the lowest bid that counts. Two bidders who both want two units of one value,
         two units for sale, uniform price: the value for the first and 0 for the second unit, the
         extreme case of demand reduction (Engelbrecht-Wiggans and Kahn 1998).
         """
         value, reserve = float(own.values[0]), float(self.reserve)
         if self.pricing == "discriminatory":
+            if bidders <= self.supply:
+                counts = float(self.reserve or self.tick)
+                return [counts if value >= counts else None]
             bounds = float(self.values.lowest), float(self.values.highest)
             return [order_statistic_bid(value, bidders, self.supply, *bounds, reserve)]
-        first = value if value >= reserve else None
+        first = min(value, float(self.highest_amount("bid"))) if value >= reserve else None
         return [first] if self.values.units == 1 else [first, 0.0]
 
     def facts(self, game: Game, player: str, elapsed: float) -> list[Fact]:
@@ -231,22 +241,29 @@ class MultiUnitAuction(Institution):
         ]  # fmt: skip
 
     def equilibrium_move(self, seen: Seen, chance: Random) -> Move | None:
-        """Bid as in equilibrium, on the grid; 0 where the value is below the reserve."""
-        bidders = seen.players["bidder"]
+        """Bid as in equilibrium, on the grid; 0 where the value is below the reserve.
+
+        No bid is above the own value.
+        """
+        bidders, own = seen.players["bidder"], seen.endowment
         if not self._has_formula(bidders):
             raise no_formula(self, "equilibrium")
-        highest = self.highest_amount("bid")
+        highest = min(own.values[0], self.highest_amount("bid"))
         return Move(
             "bid",
             tuple(
                 nearest_on_grid(bid or 0.0, self.tick, 0, highest)
-                for bid in self._bids(seen.endowment, bidders)
+                for bid in self._bids(own, bidders)
             ),
         )
 
     def random_move(self, seen: Seen, chance: Random) -> Move | None:
-        """Bid random amounts up to the values."""
-        drawn = (drawn_between(0, value, self.tick, chance) for value in seen.endowment.values)
+        """Bid random amounts that are allowed, up to the values."""
+        highest = self.highest_amount("bid")
+        drawn = (
+            drawn_between(0, min(value, highest), self.tick, chance)
+            for value in seen.endowment.values
+        )
         return Move("bid", tuple(sorted(drawn, reverse=True)))
 
 

@@ -27,6 +27,7 @@ from uproot_nb.institutions.institution import AllowedAction, Fact, Institution,
 from uproot_nb.institutions.money import (
     Price,
     difference,
+    is_beyond,
     money_fields,
     nearest_on_grid,
     plain,
@@ -147,11 +148,9 @@ class SealedBidAuction(Institution):
 
         If an author gave the endowments, only a dominant strategy has them.
         """
-        is_common = isinstance(self.values, CommonValue)
-        is_dominant = self.pricing == "second" and not is_common
-        if (self.reserve and is_common) or not (is_dominant or are_drawn(game, self.values)):
+        count, is_dominant = len(game.endowments), self._is_dominant()
+        if not self._has_formula(count) or not (is_dominant or are_drawn(game, self.values)):
             return Benchmark()
-        count = len(game.endowments)
         found = {name: self.equilibrium_bid(own, count) for name, own in game.endowments.items()}
         bids = {name: bid for name, bid in found.items() if bid is not None}
         ranked = sorted(bids.values(), reverse=True)
@@ -164,22 +163,41 @@ class SealedBidAuction(Institution):
         """Return a bidder's risk-neutral equilibrium bid as a real number; None for no bid.
 
         See `bidding_theory` for formulas and sources. In a second-price auction with private values
-        it is the value (Vickrey 1961).
+        it is the value (Vickrey 1961), or `max_bid` if that is lower.
 
         Raises:
-            BadMarket: a reserve with a common value, for which we know no formula.
+            BadMarket: a reserve with a common value, or a `max_bid` that somebody would exceed who
+                pays the own bid or has an estimate; for these we know no formula.
         """
+        if not self._has_formula(bidders):
+            raise no_formula(self, "equilibrium")
+        return self._bid(own, bidders)
+
+    def _is_dominant(self) -> bool:
+        return self.pricing == "second" and not isinstance(self.values, CommonValue)
+
+    def _has_formula(self, bidders: int) -> bool:
+        """Return whether we know the equilibrium: no bid in it is above the highest allowed."""
+        if self._is_dominant():
+            return True
         if isinstance(self.values, CommonValue):
             if self.reserve:
-                raise no_formula(self, "equilibrium")
+                return False
+            best = Endowment(signal=total((self.values.highest, self.values.error)))
+        else:
+            best = Endowment(values=(self.values.highest,))
+        most = self._bid(best, bidders)
+        return most is None or not is_beyond(most, self.highest_amount("bid"), self.tick)
+
+    def _bid(self, own: Endowment, bidders: int) -> float | None:
+        bounds = (float(self.values.lowest), float(self.values.highest))
+        if isinstance(self.values, CommonValue):
             formula = common_value_bid if self.pricing == "first" else second_price_common_bid
-            bounds = (float(self.values.lowest), float(self.values.highest))
             return formula(float(_known(own)), bidders, *bounds, float(self.values.error))
         value, reserve = float(own.values[0]), float(self.reserve)
-        if self.pricing == "second":
-            return value if value >= reserve else None
-        bounds = (float(self.values.lowest), float(self.values.highest))
-        return first_price_bid(value, bidders, *bounds, reserve)
+        if self.pricing == "first":
+            return first_price_bid(value, bidders, *bounds, reserve)
+        return min(value, float(self.highest_amount("bid"))) if value >= reserve else None
 
     def facts(self, game: Game, player: str, elapsed: float) -> list[Fact]:
         """Return the value or estimate, and the reserve."""
@@ -200,21 +218,29 @@ class SealedBidAuction(Institution):
         ]  # fmt: skip
 
     def equilibrium_move(self, seen: Seen, chance: Random) -> Move | None:
-        """Bid as in equilibrium, on the grid."""
-        bid = self.equilibrium_bid(seen.endowment, seen.players["bidder"])
+        """Bid as in equilibrium, on the grid, and never above the own value."""
+        own, highest = seen.endowment, self.highest_amount("bid")
+        bid = self.equilibrium_bid(own, seen.players["bidder"])
         if bid is None:
             return Move("pass") if "pass" in seen.actions else Move("bid", (self.reserve,))
-        return Move("bid", (self._near(bid),))
+        most = min(own.values[0], highest) if own.signal is None else highest
+        return Move("bid", (nearest_on_grid(bid, self.tick, self.reserve, most),))
 
     def random_move(self, seen: Seen, chance: Random) -> Move | None:
-        """Bid any amount up to the value or estimate, each with the same probability."""
-        limit = _known(seen.endowment)
+        """Bid any amount that is allowed and cannot bring a loss, each with the same probability.
+
+        That is an amount up to the value, or up to the least that the item can be worth.
+        """
+        limit = min(self._least_worth(seen.endowment), self.highest_amount("bid"))
         if limit < self.reserve:
             return Move("pass") if "pass" in seen.actions else Move("bid", (self.reserve,))
         return Move("bid", (drawn_between(self.reserve, limit, self.tick, chance),))
 
-    def _near(self, bid: float) -> Price:
-        return nearest_on_grid(bid, self.tick, self.reserve, self.highest_amount("bid"))
+    def _least_worth(self, own: Endowment) -> Price:
+        """Return the value, or the least that it can be, given the estimate."""
+        if not isinstance(self.values, CommonValue):
+            return _known(own)
+        return max(self.values.lowest, difference(_known(own), self.values.error))
 
 
 def _known(own: Endowment) -> Price:

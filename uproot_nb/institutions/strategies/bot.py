@@ -64,6 +64,7 @@ class _Visit:
         while self._view["open"]:
             seen = Seen.of(self._view) if self._view["actions"] else None
             move = None if seen is None else strategy.decide(seen, self._client.rng)
+            move = None if self._comes_too_late(move) else move
             if not await self._changes_before(move) and move is not None:
                 await self._send(move)
         if self._view["report"] is not None:
@@ -106,6 +107,13 @@ class _Visit:
         if clock is None:
             return None
         return -elapsed if elapsed < 0 else float(clock["length"]) - elapsed
+
+    def _comes_too_late(self, move: Move | None) -> bool:
+        """Return whether the clock ends before a move is due."""
+        clock = self._view["clock"]
+        if clock is None or move is None or move.at is None:
+            return False
+        return move.at >= float(clock["length"])
 
     def _elapsed(self) -> float:
         """Return the seconds since the period began, by the server's clock and our own."""

@@ -51,7 +51,8 @@ class EquilibriumStrategy(_OfInstitution):
     EquilibriumStrategy(Auction.institution)
 
     Raises:
-        BadMarket: no formula is known when it has to decide.
+        BadMarket: no formula is known when it has to decide, or an author gave costs that it does
+            not know.
     """
 
     def decide(self, seen: Seen, chance: Random) -> Move | None:
@@ -60,7 +61,10 @@ class EquilibriumStrategy(_OfInstitution):
 
 
 class ZeroIntelligence(_OfInstitution):
-    """Decides at random without risking a loss (after Gode and Sunder 1993)."""
+    """Decides at random without risking a loss (after Gode and Sunder 1993).
+
+    In Cournot and in prediction markets, where any trade may bring one, see the institution.
+    """
 
     def decide(self, seen: Seen, chance: Random) -> Move | None:
         """Return a random decision."""

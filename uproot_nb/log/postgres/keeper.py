@@ -103,7 +103,7 @@ class Keeper:
     def _commit(self, events: Sequence[Event], done: Done) -> None:
         try:
             self._writer.append(events)
-        except BaseException as error:  # whatever it is: who gave the batch is told
+        except BaseException as error:  # whatever it is: *done* reports it
             self._note(error)
             done(error)
         else:

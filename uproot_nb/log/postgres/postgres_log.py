@@ -162,7 +162,7 @@ class PostgresLog:
             self._writer.release(session, for_another=True)
 
     def release(self, session: str) -> None:
-        """Stop being the writer of *session*; who waits for it is told at once."""
+        """Stop being the writer of *session*, and notify those who wait for it."""
         if not self._closed and not self._is_inherited:
             self._writer.release(session)
 

@@ -191,7 +191,7 @@ class FencedWriter:
             return secret, claimed
 
     def release(self, session: str, for_another: bool = False) -> None:
-        """Let go of *session*, and tell those who wait for it.
+        """Release *session*, and notify those who wait for it.
 
         Args:
             for_another: whether they are to go on with it; else it is closed.

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import msgspec
 
+from uproot_nb.market.orderbook.amounts import Price
+from uproot_nb.market.orderbook.levels import Ladder
+from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.orderbook.outcomes import OrderEvent, Outcome, StatusChange
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Events", "PeriodEvents", "events_by_period"]
+__all__ = ["Events", "Ladders", "PeriodEvents", "events_by_period"]
 
 _ORDER_EVENTS = ("submit", "fill", "partial_fill", "cancel")
 _FIELDS = ("seq", "event", "order", "player", "side", "kind", "price", "quantity", "trade")
 _LATER_FIELDS = ("tax_paid", "fee_paid", "shown")
 """Columns that older tables do not have."""
+
+_Best = tuple[float, Price | None, Price | None]
+"""A time, and the best bid and ask from then on."""
+_NO_QUOTES: _Best = (0.0, None, None)
+
+Ladders = Mapping[Side, Ladder]
+"""Both sides of a book."""
 
 
 class PeriodEvents(msgspec.Struct):
@@ -38,6 +48,7 @@ class PeriodEvents(msgspec.Struct):
             of a table are not here, because no other table has them.
         end: when the period was closed; of one that was not, the time of its last row.
         quotes: when the best quotes changed, as soon as somebody asked; several tables do.
+        best: when a command changed the best quotes, and their prices then, if they were noted.
     """
 
     period: int
@@ -48,14 +59,32 @@ class PeriodEvents(msgspec.Struct):
     bankruptcies: int = 0
     quotes: list[Any] | None = None
     halts: list[tuple[int, float, StatusChange]] = []
+    best: list[_Best] = []
 
-    def add(self, outcome: Outcome, time: float) -> None:
-        """Note the effects of a command."""
+    def add(self, outcome: Outcome, time: float, ladders: Ladders | None = None) -> None:
+        """Note the effects of a command.
+
+        Args:
+            ladders: both sides of the book after it, so that the best quotes are noted, too, if the
+                command has changed them, even for a moment.
+        """
         events = outcome.events
         self.events += events
         self.times += [time] * len(events)
         if outcome.status is not None:
             self.halts.append((len(self.events), time, outcome.status))
+        if ladders is None:
+            return
+        buy, sell = ladders["buy"].best, ladders["sell"].best
+        bid, ask = None if buy is None else buy.price, None if sell is None else sell.price
+        _, last_bid, last_ask = self.best[-1] if self.best else _NO_QUOTES
+        if bid == last_bid and ask == last_ask:
+            for change in outcome.changes:
+                if change.price == (bid if change.side == "buy" else ask):
+                    break
+            else:
+                return
+        self.best.append((time, bid, ask))
 
     def close(self, time: float) -> None:
         """Note the end."""

@@ -81,7 +81,17 @@ def quotes(its: PeriodEvents) -> list[BestQuotes]:
 
 
 def spreads(its: PeriodEvents) -> tuple[list[float], list[float]]:
-    """Return the spreads of the same rows, and their times; they are found in less time."""
+    """Return the spreads of the same rows, and their times; they are found in less time.
+
+    Where the best quotes were noted, rows of a command that are followed by another are not there:
+    they hold for no time.
+    """
+    if its.best:
+        noted = [
+            math.nan if bid is None or ask is None else float(ask) - float(bid)
+            for _, bid, ask in its.best
+        ]
+        return noted, [time for time, _, _ in its.best]
     moments = _moments(its)
     found = [
         ask[0] - bid[0] if bid[0] and bid[0] < ask[0] else math.nan for _, _, bid, ask in moments

@@ -142,8 +142,10 @@ def efficiency_loss(
             left[unit] = left.get(unit, 0) + 1
         for unit in traded:
             left[unit] = left.get(unit, 0) - 1
-        lost += sum(max(sign * (unit - middle), 0.0) * count for unit, count in left.items())
-        displaced += sum(max(sign * (middle - unit), 0.0) for unit in traded)
+        lost += sum(
+            [gain * count for unit, count in left.items() if (gain := sign * (unit - middle)) > 0]
+        )
+        displaced += sum([cost for unit in traded if (cost := sign * (middle - unit)) > 0])
     return EfficiencyLoss(lost, displaced)
 
 
@@ -202,12 +204,12 @@ def time_weighted_mean(numbers: Sequence[Number], times: Sequence[float], end: f
     For spread and depth: moments at which the number is NaN (an empty side) are left out.
     """
     found, ends = _floats(numbers), [*times[1:], end] if times else []
-    spans = [after - at for at, after in zip(times, ends, strict=True)]
-    pairs = list(zip(found, spans, strict=True))
-    return _ratio(
-        sum([number * span for number, span in pairs if number == number]),
-        sum([span for number, span in pairs if number == number]),
-    )
+    known = [
+        (number, after - at)
+        for number, at, after in zip(found, times, ends, strict=True)
+        if number == number
+    ]
+    return _ratio(sum([number * span for number, span in known]), sum([s for _, s in known]))
 
 
 def _gaps(prices: Sequence[Number], fundamental_values: Sequence[Number]) -> list[float]:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from operator import attrgetter, itemgetter, mul
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from uproot_nb.market.analysis import statistics
 from uproot_nb.market.analysis.columns import COLUMNS, frame_of
@@ -31,13 +32,25 @@ __all__ = [
 ]  # fmt: skip
 
 
-class PeriodParts(NamedTuple):
-    """What the tables of a period are made of."""
+class PeriodParts:
+    """What the tables of a period are made of.
 
-    events: PeriodEvents
-    units: Units
-    """With what was traded of them."""
-    trades: list[TradeRow]
+    Attributes:
+        units: with what was traded of them.
+    """
+
+    def __init__(self, events: PeriodEvents, units: Units, trades: list[TradeRow]) -> None:
+        self.events, self.units, self.trades = events, units, trades
+
+    @cached_property
+    def equilibrium(self) -> Equilibrium:
+        """The competitive equilibrium of its units."""
+        return self.units.equilibrium()
+
+    @cached_property
+    def traders(self) -> list[dict[str, Any]]:
+        """The rows of the table `traders`, of which that of periods is made, too."""
+        return list(_traders(self))
 
 
 def period_parts(order_events: Events, induced_values: InducedUnits) -> list[PeriodParts]:
@@ -133,7 +146,13 @@ def mispricing_table(order_events: Events, induced_values: InducedUnits) -> pand
     return _table("mispricing", _mispricing_rows(period_parts(order_events, induced_values)))
 
 
+_AMOUNTS = ("tax", "fee", "surplus")
 _NO_TRADES: tuple[tuple[Any, ...], ...] = ((),) * 5
+_SIDES = tuple(
+    (side, sign, attrgetter(role, "quantity", "price", *(f"{role}_{name}" for name in _AMOUNTS)))
+    for side, role, sign in (("buy", "buyer", -1), ("sell", "seller", 1))
+)
+"""Each side, the sign of its cash in a trade, and what a row of `traders` needs of that trade."""
 
 
 def _trade_rows(parts: Sequence[PeriodParts]) -> list[TradeRow]:
@@ -145,7 +164,7 @@ def _book_rows(parts: Sequence[PeriodParts]) -> list[BestQuotes]:
 
 
 def _trader_rows(parts: Sequence[PeriodParts]) -> list[dict[str, Any]]:
-    return [row for one in parts for row in _traders(one, one.units.equilibrium())]
+    return [row for one in parts for row in one.traders]
 
 
 def _mispricing_rows(parts: Sequence[PeriodParts]) -> list[dict[str, Any]]:
@@ -173,17 +192,21 @@ _ROWS: dict[str, Callable[[Sequence[PeriodParts]], Sequence[Any]]] = {
 
 
 def _period(one: PeriodParts) -> dict[str, Any]:
-    its, units, trades = one
+    its, units, trades, at, traders = (
+        one.events,
+        one.units,
+        one.trades,
+        one.equilibrium,
+        one.traders,
+    )
     values, costs = units.all_of("buy"), units.all_of("sell")
-    at = units.equilibrium()
     free = units.equilibrium(constrained=False) if units.constraints else at
     prices, quantities = _column(trades, "price"), _column(trades, "quantity")
-    traders = list(_traders(one, at))
     bought, sold = (
-        math.fsum(row["surplus"] for row in traders if row["side"] == side)
+        math.fsum([row["surplus"] for row in traders if row["side"] == side])
         for side in ("buy", "sell")
     )
-    taxes, fees = (math.fsum(row[name] for row in traders) for name in ("tax_paid", "fee_paid"))
+    taxes, fees = (math.fsum([row[name] for row in traders]) for name in ("tax_paid", "fee_paid"))
     welfare = bought + sold + (taxes + fees)
     loss = statistics.efficiency_loss(
         values, costs, units.traded_of("buy"), units.traded_of("sell")
@@ -223,18 +246,17 @@ def _equilibrium_columns(at: Equilibrium) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _traders(one: PeriodParts, at: Equilibrium) -> Iterator[dict[str, Any]]:
-    units, due, period = one.units, one.units.equilibrium_surpluses(at), one.events.period
-    sides = (("buy", "buyer", -1), ("sell", "seller", 1))
-    for side, role, sign in sides:
-        mine: dict[str, list[TradeRow]] = {
+def _traders(one: PeriodParts) -> Iterator[dict[str, Any]]:
+    units, period = one.units, one.events.period
+    due = units.equilibrium_surpluses(one.equilibrium)
+    for side, sign, get in _SIDES:
+        mine: dict[str, list[list[Any]]] = {
             player: [] for player, its in units.values if its == side
         }
-        for trade, player in zip(one.trades, _column(one.trades, role), strict=True):
-            mine.setdefault(player, []).append(trade)
-        get = attrgetter("quantity", "price", f"{role}_tax", f"{role}_fee", f"{role}_surplus")
+        for player, *amounts in map(get, one.trades):
+            mine.setdefault(player, []).append(amounts)
         for player, its in mine.items():
-            found = zip(*map(get, its), strict=True) if its else _NO_TRADES
+            found = zip(*its, strict=True) if its else _NO_TRADES
             quantities, prices, taxes, fees, surpluses = found
             tax, fee, surplus = math.fsum(taxes), math.fsum(fees), math.fsum(surpluses)
             cash = sign * math.fsum(map(mul, quantities, prices)) - tax - fee
@@ -250,10 +272,10 @@ def _traders(one: PeriodParts, at: Equilibrium) -> Iterator[dict[str, Any]]:
 
 def _by_player(traders: Iterable[Mapping[str, Any]], name: str) -> list[float]:
     """Return a column of `traders`, with the two sides of a player added up."""
-    found: defaultdict[str, list[float]] = defaultdict(list)
+    found: defaultdict[str, float] = defaultdict(float)
     for row in traders:
-        found[row["player"]].append(row[name])
-    return [math.fsum(sides) for sides in found.values()]
+        found[row["player"]] += row[name]
+    return list(found.values())
 
 
 def _column(rows: Iterable[Any], name: str) -> list[Any]:

@@ -45,10 +45,10 @@ def trade_rows(its: PeriodEvents, units: Units) -> list[TradeRow]:
 
 def _trades(its: PeriodEvents, units: Units) -> Iterator[TradeRow]:
     makers: dict[int, OrderEvent] = {}
-    for seq, time, event in zip(its.seqs, its.times, its.events, strict=True):
+    rows = zip(its.seqs, its.times, its.events, strict=True)
+    for seq, time, event in [row for row in rows if row[2].trade is not None]:
         number = event.trade
-        if number is None:
-            continue
+        assert number is not None
         maker = makers.pop(number, None)
         if maker is None:
             makers[number] = event

@@ -6,6 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from uproot_nb.market.analysis.equilibrium import Equilibrium, equilibrium, known_equilibrium
@@ -36,6 +37,16 @@ class Units:
         self.constraints: dict[str, float] = {}
         self._unvalued: Counter[tuple[str, str]] = Counter()
         """How many units each player has traded that have neither value nor cost."""
+        self._known: dict[Any, Any] = {}
+        """What follows from values, costs and constraints alone, as far as somebody asked."""
+
+    def share(self, other: Units) -> None:
+        """Find what follows from values, costs and constraints once for both, if they are alike.
+
+        The periods of a market mostly have the same units.
+        """
+        if self.values == other.values and self.constraints == other.constraints:
+            self._known = other._known
 
     def equilibrium(self, constrained: bool = True) -> Equilibrium:
         """Return the competitive equilibrium, or that which there would be without constraints.
@@ -43,6 +54,12 @@ class Units:
         With constraints it is in exact fractions: who just gains nothing after a tax of 0.1 would
         trade or not by the rounding of floats.
         """
+        found: Equilibrium | None = self._known.get(constrained)
+        if found is None:
+            found = self._known[constrained] = self._equilibrium(constrained)
+        return found
+
+    def _equilibrium(self, constrained: bool) -> Equilibrium:
         if not (self.constraints and constrained):
             return known_equilibrium(tuple(self.all_of("buy")), tuple(self.all_of("sell")))
         # Sorted as floats, which is faster.
@@ -61,8 +78,10 @@ class Units:
     def take(self, player: str, side: str, quantity: int) -> float:
         """Return the value of the player's next units together; NaN if one of them has none."""
         key = player, side
-        done, known = self.traded[key], self.values.get(key, {})
+        done, known = self.traded[key], self.values.get(key) or {}
         self.traded[key] = after = done + quantity
+        if quantity == 1 and after in known:  # as in most trades
+            return known[after]
         units = [known.get(unit, math.nan) for unit in range(done + 1, after + 1)]
         missing = sum(map(math.isnan, units))
         if missing:
@@ -71,25 +90,29 @@ class Units:
 
     def all_of(self, side: str) -> list[float]:
         """Return the values of everybody's units on a side."""
-        return [
-            value
-            for (_, its), units in self.values.items()
-            if its == side
-            for value in units.values()
-        ]
+        found: list[float] | None = self._known.get(side)
+        if found is None:
+            found = self._known[side] = [
+                value
+                for (_, its), units in self.values.items()
+                if its == side
+                for value in units.values()
+            ]
+        return found
 
     def traded_of(self, side: str) -> list[float]:
         """Return the values of the units that were traded on a side; NaN for those without one.
 
         Units that a middleman has resold are left out.
         """
-        return [
-            value
-            for player, its in list(self.traded)
-            if its == side
-            for value in self._values_of(player, its)
-            if not (math.isnan(value) and self.resells(player))
-        ]
+        found: list[float] = []
+        for player, its in self.traded:
+            if its == side:
+                values = self._values_of(player, its)
+                if self.resells(player):
+                    values = [value for value in values if not math.isnan(value)]
+                found += values
+        return found
 
     def resells(self, player: str) -> bool:
         """Tell whether a player is a middleman, who has sold on all that has no value or cost.
@@ -106,8 +129,9 @@ class Units:
         return math.fsum(v for v in self._values_of(player, side) if not math.isnan(v))
 
     def _values_of(self, player: str, side: str) -> list[float]:
-        count = self.traded.get((player, side), 0)
-        return [self._value(player, side, unit) for unit in range(1, count + 1)]
+        key = player, side
+        known, count = self.values.get(key) or {}, self.traded.get(key, 0)
+        return [known.get(unit, math.nan) for unit in range(1, count + 1)]
 
     def equilibrium_surpluses(self, at: Equilibrium) -> dict[tuple[str, str], float]:
         """Return what each player and side earns in an equilibrium: all units trade that gain.
@@ -115,6 +139,12 @@ class Units:
         Where a price control leaves more units that gain than are traded, those trade that gain
         most, and those that gain alike in the same share.
         """
+        known: tuple[Equilibrium, dict[tuple[str, str], float]] | None = self._known.get("surplus")
+        if known is None or known[0] is not at:
+            known = self._known["surplus"] = at, self._surpluses(at)
+        return known[1]
+
+    def _surpluses(self, at: Equilibrium) -> dict[tuple[str, str], float]:
         if at.price is None:
             return dict.fromkeys(self.values, 0.0)
         if self.constraints:
@@ -150,9 +180,6 @@ class Units:
     def _limits(self) -> Constraints:
         return Constraints(**{name: _exact(amount) for name, amount in self.constraints.items()})
 
-    def _value(self, player: str, side: str, unit: int) -> float:
-        return self.values.get((player, side), {}).get(unit, math.nan)
-
 
 def units_by_period(induced_values: InducedUnits) -> defaultdict[int, Units]:
     """Return each period's units, before any trade.
@@ -175,6 +202,8 @@ def units_by_period(induced_values: InducedUnits) -> defaultdict[int, Units]:
             units.constraints[str(side)] = float(value)
         else:
             units.values[str(player), str(side)][int(unit)] = float(value)
+    for before, its in pairwise(found.values()):
+        its.share(before)
     return found
 
 

@@ -14,8 +14,8 @@ from uproot_nb.market.orderbook.accounts import Account, UnitValue
 from uproot_nb.market.orderbook.amounts import Price, exact, total
 from uproot_nb.market.orderbook.circuit_breaker import CircuitBreaker
 from uproot_nb.market.orderbook.clearing import find_clearing
+from uproot_nb.market.orderbook.expiries import Expiries
 from uproot_nb.market.orderbook.levels import Ladder
-from uproot_nb.market.orderbook.lives import Lives
 from uproot_nb.market.orderbook.matching import NOTHING, Match, match
 from uproot_nb.market.orderbook.order_checks import (
     check_at_once,
@@ -111,16 +111,17 @@ class Book:
         """Whether trade is halted."""
         self.halt_ends: float | None = None
         """The time at which a halt is over; None without a halt, or an end of it."""
-        self.lives = Lives()
+        self.expiries = Expiries()
         self._usual = None if self.rules.good_for is None else Standing(self.rules.good_for)
-        self._is_detailed = self._usual is not None or not {"gft", "iceberg"}.isdisjoint(
+        self.is_detailed = self._usual is not None or not {"gft", "iceberg"}.isdisjoint(
             self.rules.terms
         )
+        """Whether events may say how much of an order is shown, or how long it stands."""
         self._breaker = self.rules.breaker
         self.reference = None if self._breaker is None else self._breaker.reference
         """The price from which a circuit breaker measures; None before it has one."""
         self._constrain(endowed=False)
-        self._moves = self.charges is None and not (self._is_detailed or self._lapses)
+        self._moves = self.charges is None and not (self.is_detailed or self._lapses)
         """Whether a new order that meets no other just takes the place of an old one."""
 
     # State
@@ -293,7 +294,7 @@ class Book:
         events: list[OrderEvent] = []
         before = self.seq
         changes = [self._withdraw(found, found.remaining, "asked", events)]
-        return Outcome(before, self.seq, None, 0, events, [], changes, None, self._is_detailed)
+        return Outcome(before, self.seq, None, 0, events, [], changes, None, self.is_detailed)
 
     def cancel_all(self, player: str | None = None) -> Outcome:
         """Cancel all orders of a trader, or of everybody."""
@@ -305,7 +306,7 @@ class Book:
             change = self._withdraw(order, order.remaining, "asked", events)
             last[order.side, order.key] = change
         changes = list(last.values())
-        return Outcome(before, self.seq, None, 0, events, [], changes, None, self._is_detailed)
+        return Outcome(before, self.seq, None, 0, events, [], changes, None, self.is_detailed)
 
     def replace(
         self, player: str, order: int, price: Price | None = None, quantity: int | None = None
@@ -335,7 +336,7 @@ class Book:
         if self.halted:
             raise OrderRefused("halted", refusals.HALTED)
         account, standing = self.accounts[player], None
-        if self._is_detailed:
+        if self.is_detailed:
             standing = Standing(old.good_for, old.peak if old.peak < wanted else 0)
             if standing.peak and self._checks:
                 check_share(standing.peak, wanted)
@@ -393,7 +394,7 @@ class Book:
     @property
     def next_time(self) -> float | None:
         """When time asks for something next: an order leaves, or a halt ends; None for never."""
-        first = self.lives.first(self.orders)
+        first = self.expiries.first(self.orders)
         if first is None or self.halt_ends is None:
             return self.halt_ends if first is None else first
         return min(first, self.halt_ends)
@@ -401,10 +402,10 @@ class Book:
     def expire(self) -> Outcome:
         """Cancel the orders whose time is over `now`, by their ends, then by their numbers."""
         before, events = self.seq, list[OrderEvent]()
-        over = self.lives.over(self.now, self.orders)
+        over = self.expiries.over(self.now, self.orders)
         changes = [self._withdraw(order, order.remaining, "expired", events) for order in over]
         return Outcome(
-            before, self.seq, None, 0, events, [], _latest(changes), None, self._is_detailed
+            before, self.seq, None, 0, events, [], _latest(changes), None, self.is_detailed
         )
 
     def halt(self, length: float | None = None) -> Outcome:
@@ -679,7 +680,7 @@ class Book:
         if self._lapses and self._lapse(number, events, trades, changes):
             rest = 0
         return Outcome(
-            before, self.seq, number, rest, events, trades, changes, status, self._is_detailed
+            before, self.seq, number, rest, events, trades, changes, status, self.is_detailed
         )
 
     def _submit_instead(
@@ -759,7 +760,7 @@ class Book:
         level = self.ladders[side].add(order)
         self.orders[order.number] = order
         if order.expires is not None:
-            self.lives.add(order, self.orders)
+            self.expiries.add(order, self.orders)
         self.accounts[order.player].add(order)
         return LevelChange(side, level.price, level.quantity, len(level.orders))
 
@@ -875,7 +876,7 @@ class Book:
         change = self._withdraw(order, quantity, "reduced", events)
         return Outcome(
             before, self.seq, order.number, order.remaining, events, [],
-            [change] if is_seen else [], None, self._is_detailed,
+            [change] if is_seen else [], None, self.is_detailed,
         )  # fmt: skip
 
     def _take(self, order: Order, quantity: int) -> LevelChange:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from uproot_nb.errors import BadMarket, UprootError
 from uproot_nb.market.simulations.chunk import Tables
-from uproot_nb.market.simulations.description import hash_of, hash_of_market_code
+from uproot_nb.market.simulations.fingerprint import hash_of, hash_of_market_code
 from uproot_nb.market.simulations.grid import Grid
 from uproot_nb.market.simulations.stacking import in_order, stack
 from uproot_nb.market.simulations.summary import empty_table

@@ -40,6 +40,9 @@ class SimulatedPeriod:
     ) -> None:  # fmt: skip
         self.chance, self.rules, self.values, self._clears = chance, rules, values, clears
         self.book, self.noted = Book(rules, values.value_of), PeriodEvents(period)
+        hides = rules.call or self.book.is_detailed
+        self._ladders = None if hides else self.book.ladders
+        """Both sides, whose best quotes are noted unless they may cross or are not all shown."""
         self.active = sorted(traders)
         self.limits: dict[str, Limits]
         self.highest: Price
@@ -68,7 +71,7 @@ class SimulatedPeriod:
         for command in due_commands(self.book, time):
             outcome = execute(self.book, command)
             assert outcome is not None
-            self.noted.add(outcome, time)
+            self.noted.add(outcome, time, self._ladders)
         return not self.book.halted
 
     def act(self, name: str, view: View, time_left: float, time: float) -> bool:
@@ -144,7 +147,7 @@ class SimulatedPeriod:
                 outcome = self.book.replace(name, own.number, price)
         except OrderRefused:
             return None
-        self.noted.add(outcome, time)
+        self.noted.add(outcome, time, self._ladders)
         for trade in outcome.trades:
             self.seats[trade.buyer].look_again()
             self.seats[trade.seller].look_again()
@@ -152,7 +155,7 @@ class SimulatedPeriod:
 
     def withdraw_all(self, time: float) -> None:
         """Take all standing orders away."""
-        self.noted.add(self.book.cancel_all(), time)
+        self.noted.add(self.book.cancel_all(), time, self._ladders)
 
     def announce(
         self, side: Side, price: Price, outcome: Outcome | None, time_left: float,
@@ -161,12 +164,12 @@ class SimulatedPeriod:
         """Let everybody hear a shout of a side, with the trades that it made."""
         if not self._listeners:
             return
-        trades = [] if outcome is None else outcome.trades
+        trades, chance = [] if outcome is None else outcome.trades, self.chance
         heard = Shout(side, trades[0].price if trades else price, bool(trades), answered)
         for seat in self._listeners:
             if not seat.has_glanced:
                 seat.look(time_left)
-            seat.trader.observe(heard, seat.glance, self.chance)
+            seat.trader.observe(heard, seat.glance, chance)
 
 
 def _limits(values: InducedValues, name: str, charges: UnitCharges | None) -> Limits:

@@ -37,8 +37,8 @@ class SimulatedSeat:
     """A trader, its units, and its account in the period's book."""
 
     __slots__ = (
-        "_account", "_book", "_chance", "_facts", "_may_glance", "_unit", "glance", "has_glanced",
-        "limits", "name", "trader",
+        "_account", "_book", "_chance", "_facts", "_may_glance", "_only", "_unit", "glance",
+        "has_glanced", "limits", "name", "trader",
     )  # fmt: skip
 
     def __init__(
@@ -51,7 +51,9 @@ class SimulatedSeat:
         self._unit: _Unit | None = None
         """The next unit of who trades on one side alone, as most do; None before it is looked at.
         For others a coin may decide the side anew each time."""
-        self._may_glance = len(limits) == 1 and sees_its_unit(trader)
+        self._only = next(iter(limits)) if len(limits) == 1 else None
+        """The side of who trades on one side alone."""
+        self._may_glance = self._only is not None and sees_its_unit(trader)
         self.has_glanced = False
         """Whether the last view of a trader who sees no more than its unit is so still."""
         self.glance: View | None = None
@@ -76,16 +78,16 @@ class SimulatedSeat:
 
     def _next_unit(self) -> _Unit | None:
         """Return the unit that the trader may trade next; None when all are traded."""
-        able = self.able()
-        if len(self.limits) == 1:
-            side = able[0] if able else None
-        else:
-            side = chosen_side(self.trader, self._facts.period, able, self._chance)
+        side = self._only
         if side is None:
-            return None
+            side = chosen_side(self.trader, self._facts.period, self.able(), self._chance)
+            if side is None:
+                return None
         units, done = self.limits[side], self._done(side)
+        if done >= len(units):
+            return None
         unit = side, units[done], done + 1, units[done + 1 :]
-        if len(self.limits) == 1:
+        if self._only is not None:
             self._unit = unit
         return unit
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from decimal import Decimal
+from math import floor
 from operator import attrgetter
 from random import Random
 from typing import cast
@@ -130,21 +130,24 @@ class ZIP:
         """Find the price with the margin as it is, as it follows and on the grid."""
         share, tick = self._now.share, view.tick
         self._price = price = self._limit * (1 + share if view.side == "sell" else 1 - share)
-        count, (low, high) = math.floor(price / self._tick + 0.5), self._range
-        count = low if count < low else min(count, high)
+        count, (low, high) = floor(price / self._tick + 0.5), self._range
+        if count > high:
+            count = high
+        if count < low:
+            count = low
         self._own = count * tick if isinstance(tick, int) else Decimal(count) * tick
 
     def _move(self, heard: float, up: bool, chance: Random) -> None:
-        now, limit, view = self._now, self._limit, self._seen
+        now, limit, view, price = self._now, self._limit, self._seen, self._price
         assert view is not None
-        sign = 1 if up else -1
-        target = heard * (1 + sign * (self._relative * chance.random()))
-        target += sign * (self._absolute * chance.random())
-        step = self.rate * (target - self._price)
-        now.gain = gain = self.momentum * now.gain + (1 - self.momentum) * step
+        sign, draw, momentum = 1 if up else -1, chance.random, self.momentum
+        target = heard * (1 + sign * (self._relative * draw()))
+        target += sign * (self._absolute * draw())
+        step = self.rate * (target - price)
+        now.gain = gain = momentum * now.gain + (1 - momentum) * step
         if not limit:
             return  # no margin makes a price of a limit of nothing
-        moved = (self._price + gain) / limit
+        moved = (price + gain) / limit
         share = moved - 1 if view.side == "sell" else 1 - moved
         if share > 0:
             now.share = share

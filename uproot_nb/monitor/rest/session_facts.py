@@ -88,7 +88,7 @@ class SessionFacts:
         """Return one player, for stewards also by the label.
 
         Raises:
-            UnknownPlayer: there is none of that name.
+            UnknownPlayer: no player has that name.
             AmbiguousLabel: several have the label.
         """
         self._recall()

@@ -115,7 +115,7 @@ class ServerCollector(Collector):
         timings = self._server.timings
         if timings is None:
             return
-        timings.keep_commits(session.key for session in self._open)
+        timings.forget_commits_except(session.key for session in self._open)
         known = [(self._server.sessions.get(key), one) for key, one in timings.commits.items()]
         reports = _merged((session.name, one) for session, one in known if session is not None)
         times = _histogram("commit_seconds", "Commits of the log.", ["session"])

@@ -56,6 +56,6 @@ class ServerTimings:
         for call in calls:
             self.begun.pop(call, None)
 
-    def keep_commits(self, sessions: Iterable[str]) -> None:
+    def forget_commits_except(self, sessions: Iterable[str]) -> None:
         """Forget the reports of all sessions but those with these keys."""
         self.commits = {key: self.commits[key] for key in sessions if key in self.commits}

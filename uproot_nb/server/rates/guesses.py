@@ -11,10 +11,10 @@ __all__ = ["Guesses"]
 
 
 class Guesses:
-    """Lets the labels of one network be judged: at once, or one by one after many wrong ones.
+    """Lets the labels of one network be checked: at once, or one by one after many wrong ones.
 
         took = await guesses.wait()
-        ...                             # judge the label
+        ...                             # check the label
         if it_was_right: guesses.give_back(took)
 
     No label is refused. A right one costs nothing, so any number of people with right labels come
@@ -41,7 +41,7 @@ class Guesses:
         return len(self._waiting)
 
     async def wait(self) -> bool:
-        """Wait until a label may be judged; return what `give_back` needs."""
+        """Wait until a label may be checked; return what `give_back` needs."""
         if not self._waiting and self._bucket.take(time.monotonic()):
             return True
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -54,7 +54,7 @@ class Guesses:
             raise
 
     def give_back(self, took: bool) -> None:
-        """Uncount a label: it was right, or nobody has judged it.
+        """Uncount a label: it was right, or was not checked.
 
         Args:
             took: what `wait` returned. Whoever was let through by a turn has used up nothing, and

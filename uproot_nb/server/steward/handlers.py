@@ -303,7 +303,7 @@ class MonitorSocket(StewardHandler, WebSocketHandler):
     def _wrote(self, done: Any, size: int) -> None:
         self._unsent -= size
         if not done.cancelled() and isinstance(done.exception(), StreamClosedError):
-            return  # it is gone, which `on_close` hears of
+            return  # it is gone, and `on_close` runs
 
 
 def steward_routes(

@@ -31,7 +31,7 @@ class _JupyterAccess(JupyterHandler):
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether the browser came by https, as Jupyter is told by its proxy."""
+        """Whether the browser came by https, according to the headers of a trusted proxy."""
         return self.request.protocol == "https"
 
     async def prepare(self, *, _redirect_to_login: bool = True) -> None:

@@ -14,8 +14,8 @@ from tornado.web import HTTPError, RequestHandler
 
 from uproot_nb.bridge.messages import Role
 from uproot_nb.server.base_handler import address_of
+from uproot_nb.server.frame_policy import is_cross_site
 from uproot_nb.server.limits import Visitors
-from uproot_nb.server.policies import is_cross_site
 from uproot_nb.server.redaction import redact
 from uproot_nb.server.site import Site
 from uproot_nb.server.steward.handlers import (

@@ -121,7 +121,7 @@ class WatchingPage:
         if not self._bucket.take(time.monotonic(), 1.0 + len(data) // _BYTES_A_MESSAGE):
             self.shut(4429, "too fast")
         elif self._interrupt is not None and self._may_interrupt() and _asks_to_interrupt(data):
-            self._interrupt()  # the kernel itself does not hear of it
+            self._interrupt()  # the kernel itself does not get it
         elif self.link is not None:
             self.link.send(StewardMessage(self.number, self._key, data))
 

@@ -10,7 +10,7 @@ import { eventsPanel } from "./events.js";
 import { headerPart } from "./header.js";
 import { linksPanel } from "./links.js";
 import { playersPanel } from "./players.js";
-import { presencePanel } from "./stays.js";
+import { presencePanel } from "./presence.js";
 import { pulse } from "./pulse.js";
 import { labelled, questions } from "./questions.js";
 import { requests } from "./requests.js";

@@ -1,4 +1,4 @@
-/* stays.js: who was online when. */
+/* presence.js: who was online when. */
 
 import { build, clock, naturally, region, span, written } from "./dom.js";
 import { labelOf } from "./people.js";

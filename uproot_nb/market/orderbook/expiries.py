@@ -1,4 +1,4 @@
-"""Lives: which standing orders leave the book, and when."""
+"""Expiries: which standing orders leave the book, and when."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Container, Mapping
 
 from uproot_nb.market.orderbook.orders import Order
 
-__all__ = ["Lives"]
+__all__ = ["Expiries"]
 
 
 _SPARE = 16
 
 
-class Lives:
+class Expiries:
     """The orders whose time ends; those that are filled or cancelled are forgotten.
 
-    lives = Lives()
-    lives.add(order, book.orders)
-    lives.first(book.orders)        # 30.0: when the next one ends
+    expiries = Expiries()
+    expiries.add(order, book.orders)
+    expiries.first(book.orders)        # 30.0: when the next one ends
     """
 
     def __init__(self) -> None:

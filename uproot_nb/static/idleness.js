@@ -1,4 +1,4 @@
-/* presence: whether somebody is still there on a wait page, the way out, and who is called back.
+/* idleness.js: whether somebody is still there on a wait page, the way out, and who is called back.
  *
  * The server keeps the time and decides. This script reports when the page was touched, shows the
  * question that the server asks, and makes itself heard when the wait is over in a hidden tab.

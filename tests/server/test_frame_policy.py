@@ -8,8 +8,8 @@ import pytest
 
 from tests.server.worlds import Limited, World, upgrade
 from uproot_nb.bridge.messages import HttpReply, HttpRequest, Misuse, OpenRoom
+from uproot_nb.server.frame_policy import check_ancestors, frame_policy, is_at, same_origin
 from uproot_nb.server.participants import ParticipantServer
-from uproot_nb.server.policies import check_ancestors, frame_policy, is_at, same_origin
 
 ANN = "p/token-of-ann-0123456789/"
 JOIN = "join/market/join-secret-0123456789/"

@@ -1,4 +1,4 @@
-"""Wire: JSON for browsers, of what live methods return and what is pushed to pages."""
+"""JSON for browsers: what live methods return, and what is pushed to pages."""
 
 from __future__ import annotations
 

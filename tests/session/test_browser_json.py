@@ -20,14 +20,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uproot_nb.experiment.identifiers import PlayerIdentifier
-from uproot_nb.session.tracked import own
-from uproot_nb.session.wire import (
+from uproot_nb.session.browser_json import (
     Unsendable,
     error_frame,
     event_frame,
     result_frame,
     to_json,
 )
+from uproot_nb.session.tracked import own
 
 
 class Side(enum.Enum):
