@@ -37,6 +37,7 @@ RULES = (
     Rules(max_price=12, budget=True, short_sales=False, self_trade="cancel_oldest"),
     Rules(max_price=12, budget=True, floor=3, improvement=True, no_loss=True, max_orders=2),
     Rules(max_price=12, lapse="shout", no_loss=True, budget=True),
+    Rules(max_price=12, lapse="own", no_loss=True, budget=True, max_orders=1),
     Rules(max_price=12, lapse="trade", trade_price="taker", max_orders=1),
     Rules(max_price=Decimal(12), tick=Decimal("0.5"), budget=True, no_loss=True),
     Rules(max_price=12, budget=True, short_sales=False, terms=("iceberg",)),

@@ -128,6 +128,27 @@ class NaiveMarket:
     def units(self, player: str) -> int:
         return self.endowments[player][1] + self.done(player, "buy") - self.done(player, "sell")
 
+    def made(self, player: str) -> int:
+        """Return how many units have a cost: so many are produced, and not owed."""
+        return next(n for n in range(10**6) if self.value_of(player, "sell", n + 1) is None)
+
+    def owed(self, player: str) -> int:
+        return max(0, -self.units(player) - self.made(player))
+
+    def held(self, player: str) -> int:
+        """Return what the units owed were sold for, at their average when some are bought back."""
+        there, held = self.endowments[player][1] + self.made(player), 0
+        for buyer, seller, price, quantity, _, taker in self.trades:
+            if buyer == player:
+                owed = max(0, -there)
+                held = held * max(0, owed - quantity) // owed if owed else 0
+                there += quantity
+            if seller == player:
+                there -= quantity
+                each = price - self.due("sell", price, self.sides[taker] == "sell")
+                held += each * min(quantity, max(0, -there))
+        return held
+
     def done(self, player: str, side: str) -> int:
         at = 0 if side == "buy" else 1
         return sum(trade[3] for trade in self.trades if trade[at] == player)
@@ -147,7 +168,7 @@ class NaiveMarket:
         if good_for is None:
             good_for = self.rules.good_for if gone is None else gone.good_for
         kept = list(self.orders)
-        if gone is None and self.rules.lapse == "shout":
+        if gone is None and self.rules.lapse in ("shout", "own"):
             gone = next((o for o in kept if (o.player, o.side) == (player, side)), None)
         if gone is not None:
             self.orders.remove(gone)
@@ -282,11 +303,16 @@ class NaiveMarket:
                 raise Refusal("too_many_orders")
         else:
             quantity = filled
-        bound = sum(self.spends(order.price) * order.left for order in mine)
-        if rules.budget and side == "buy" and cost + bound > self.cash(player):
-            raise Refusal("no_cash")
         standing = sum(order.left for order in mine)
-        if not rules.short_sales and side == "sell" and quantity + standing > self.units(player):
+        if rules.budget and side == "buy":
+            bound = sum(self.spends(order.price) * order.left for order in mine)
+            owed, held = self.owed(player), self.held(player)
+            covered = min(quantity, max(0, owed - standing))
+            kept = held * (owed - covered) // owed if covered else held
+            if covered < quantity and cost + bound > self.cash(player) - kept:
+                raise Refusal("no_cash")
+        there = self.units(player) + self.made(player)
+        if not rules.short_sales and side == "sell" and quantity + standing > there:
             raise Refusal("no_units")
         worst = plan[-1][0].price if price is None else price
         if side == "sell" and worst < self.most_due("sell", worst):

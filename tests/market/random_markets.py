@@ -132,6 +132,8 @@ def _any_rules(chance: Random, tick: Any) -> Rules:
     sometimes(0.1, "short_sales", False)
     if not options.get("call") and options.get("trade_price") != "k":
         options.pop("k", None)  # it would mean nothing
+    if options.get("budget"):
+        options.pop("budget")  # nobody could buy
     return Rules(**options)
 
 

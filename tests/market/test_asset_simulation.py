@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from uproot_nb.errors import BadMarket
-from uproot_nb.market import Dividends, Rules
+from uproot_nb.market import Design, Dividends, InducedValues, Rules
 from uproot_nb.market.analysis.results import MarketTables
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.orders import Side
@@ -23,6 +23,7 @@ from uproot_nb.market.traders import (
     Trader,
     View,
     simulate_asset_market,
+    simulate_market,
 )
 from uproot_nb.market.traders.trader import chosen_side
 
@@ -158,6 +159,26 @@ def test_a_trader_that_may_not_do_what_it_would_waits() -> None:
     assert chosen_side(Stubborn("buy", 1), 1, ("sell",), chance) is None
     assert chosen_side(ZIU(), 1, ("sell",), chance) == "sell"
     assert chosen_side(ZIU(), 1, (), chance) is None
+
+
+def test_an_asset_whose_traders_have_no_values_is_not_traded_without_loss() -> None:
+    with pytest.raises(BadMarket, match="Write rules without no_loss"):
+        simulate_asset_market({"t0": ZIU()}, PAPER, {"t0": (5, 1)}, rules=Rules(no_loss=True))
+
+
+@pytest.mark.parametrize(
+    ("rules", "what"),
+    [(Rules(budget=True), "lets nobody buy"), (Rules(margin=5), "margin=5 means")],
+)
+def test_rules_of_money_are_refused_where_nobody_has_any(rules: Rules, what: str) -> None:
+    values = InducedValues({"b": [50]}, {"s": [20]})
+    with pytest.raises(BadMarket, match=what):
+        simulate_market({"b": ZIU(), "s": ZIU()}, values, rules=rules)
+    for each in (rules, {1: Rules(), 2: rules}):
+        with pytest.raises(BadMarket, match=what):
+            Design(values, ZIU, rules=each)
+    with pytest.raises(BadMarket, match=what):
+        Design(values, arms={"one": {"rules": rules}})
 
 
 def test_a_call_is_refused_where_nobody_clears_it() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas
 import pytest
 
-from uproot_nb.errors import BadPage
+from uproot_nb.errors import BadPage, OrderRefused
 from uproot_nb.market import (
     BSE,
     CLIFF,
@@ -23,6 +23,7 @@ from uproot_nb.market import (
     Rules,
 )
 from uproot_nb.market.analysis.results import MarketTables
+from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.traders import GD, ZIC, ZIP, simulate_market
 
 PRESETS = {
@@ -139,6 +140,27 @@ def test_in_the_bristol_exchange_a_trader_has_one_quote_and_quotes_survive_trade
         assert len(set(standing.values())) >= len(standing) - 1  # while one is taking a place
     assert len(standing) > 2
     assert (events["reason"].dropna() == "replaced").all()
+
+
+def test_in_the_bristol_exchange_a_second_quote_takes_the_place_of_the_first() -> None:
+    book = Book(BSE, InducedValues({"b1": [90], "b2": [90]}, {"s1": [5, 6]}).value_of)
+    book.limit("b1", "buy", 10)
+    book.limit("b2", "buy", 12)
+    assert [e.reason for e in book.limit("b1", "buy", 12).events] == ["replaced", None]
+    assert [(order.player, order.price) for order in book.standing("buy")] == [
+        ("b2", 12), ("b1", 12),
+    ]  # fmt: skip
+    assert [e.reason for e in book.limit("b1", "buy", 12).events] == ["replaced", None]
+    with pytest.raises(OrderRefused, match="above your value"):
+        book.limit("b1", "buy", 91)
+    assert len(book.orders) == 2
+    book.limit("s1", "sell", 11)
+    outcome = book.limit("b1", "buy", 20)
+    assert [(order.player, order.price) for order in book.standing("buy")] == [("b1", 20)]
+    assert [(change.price, change.quantity) for change in outcome.changes] == [(12, 0), (20, 1)]
+    book.limit("s1", "sell", 30)
+    assert book.market("b1", "buy").trades[0].price == 30
+    assert not book.orders
 
 
 @pytest.mark.parametrize("name", PRESETS)

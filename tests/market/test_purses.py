@@ -15,7 +15,7 @@ from tests.examples import examples
 from tests.running import Browser, Rejected, serving
 from tests.worlds_at_rest import Worlds
 from uproot_nb.errors import BadMarket, OrderRefused
-from uproot_nb.market import InducedValues, Market, MarketPage, Rules
+from uproot_nb.market import Dividends, InducedValues, Market, MarketPage, Rules
 from uproot_nb.session.world import World
 
 
@@ -174,6 +174,86 @@ def test_who_is_rich_in_another_market_is_not_bankrupt(worlds: Worlds) -> None:
     red.settle()
     events = [r[0] for _, _, e in blue.model.entries for r in e["events"]]
     assert "bankrupt" not in events
+
+
+def bankrupt_in(market: Market) -> list[tuple[str, Any, int]]:
+    events = [row for _, _, entry in market.model.entries for row in entry["events"]]
+    return [(row[2], row[5], row[6]) for row in events if row[0] == "bankrupt"]
+
+
+@pytest.mark.parametrize("promised", [True, False])
+@pytest.mark.parametrize("first", [0, 1])
+def test_who_is_bankrupt_is_known_when_all_markets_of_a_purse_have_paid(
+    worlds: Worlds, first: int, promised: bool
+) -> None:
+    red, blue = pair(worlds.open())
+    for market in (red, blue) if promised else ():
+        market.promise(Dividends((0,), periods=3))
+    red.endow("ann", cash=10)
+    blue.endow("ann", units=5)
+    red.endow("cem", cash=5)
+    for trader in ("ann", "cem"):
+        red.limit("bank", "buy", 5)
+        red.limit(trader, "sell", 5)
+    markets = (red, blue) if first == 0 else (blue, red)
+    for market in markets:
+        market.settle(dividend=30)
+    assert (red.settled("ann")["cash"], blue.settled("ann")["cash"]) == (-15, 150)
+    assert [bankrupt_in(market) for market in markets] == [[], [("cem", -20, 1)]]
+    for market in markets:
+        market.settle(dividend=30)
+        market.close()
+    assert [bankrupt_in(market) for market in markets] == [[], [("cem", -20, 1)]]
+
+
+def test_a_market_that_pays_nothing_ends_a_purse_by_closing(worlds: Worlds) -> None:
+    red, blue = pair(worlds.open())
+    red.endow("ann", cash=10)
+    red.limit("bank", "buy", 5)
+    red.limit("ann", "sell", 5)
+    red.settle(dividend=30)
+    assert bankrupt_in(red) == []  # what she has in the other market may still save her
+    blue.close()
+    assert (bankrupt_in(red), bankrupt_in(blue)) == ([], [("ann", -15, 1)])
+
+
+def test_a_purse_is_its_sum_also_below_a_tick(worlds: Worlds) -> None:
+    red, blue = pair(worlds.open(), tick=5)
+    red.endow("ann", cash=3)
+    blue.endow("ann", cash=2)
+    assert red.free_cash("ann") == 5
+    buy(red, 5)
+    assert blue.holdings("ann")["purse"] == 0
+
+
+@examples(60)
+@given(st.integers(0, 10**9))
+def test_a_bid_is_taken_if_the_sum_of_the_purse_pays_for_it(seed: int) -> None:
+    worlds, chance = Worlds(), random.Random(seed)
+    try:
+        session = worlds.open().session
+        ticks = [chance.choice([1, 5, Decimal("0.5")]) for _ in range(3)]
+        markets = [
+            Market.in_session(session, name=f"m{n}", rules=Rules(tick=tick))
+            for n, tick in enumerate(ticks)
+        ]
+        left = Decimal(0)
+        for market in markets:
+            cash = chance.randint(0, 90) / Decimal(chance.choice([1, 4]))
+            market.endow("ann", cash=cash)
+            left += cash
+        for _ in range(12):
+            place = chance.randrange(3)
+            price = ticks[place] * chance.randint(1, 12)
+            if price <= left:
+                markets[place].limit("ann", "buy", price)
+                left -= price
+            else:
+                with pytest.raises(OrderRefused, match="money"):
+                    markets[place].limit("ann", "buy", price)
+            assert markets[place].free_cash("ann") == left
+    finally:
+        worlds.close()
 
 
 @pytest.mark.parametrize("wrong", ["", 3, True])

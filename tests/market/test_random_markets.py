@@ -30,7 +30,7 @@ def random_rules(chance: Random) -> Rules:
     def perhaps(name: str, *values: Any) -> dict[str, Any]:
         return {name: chance.choice(values)} if chance.random() < 0.3 else {}
 
-    lapse = chance.choice([None, None, None, "trade", "shout"])
+    lapse = chance.choice([None, None, None, "trade", "shout", "own"])
     trade_price = chance.choice(["maker", "maker", "taker", "middle", "k"])
     return Rules(
         max_price=HIGHEST, lapse=lapse, trade_price=trade_price,
@@ -43,7 +43,7 @@ def random_rules(chance: Random) -> Rules:
         **perhaps("fees", Fees(1, 2), Fees(-1, 3)),
         **perhaps("good_for", 3, 10),
         **perhaps("breaker", CircuitBreaker(Decimal("0.2"), 6), CircuitBreaker(1, 4, 30)),
-        **perhaps("timing", "turns", "surplus"),
+        **perhaps("timing", "turns", "surplus"), **perhaps("short_sales", False),
     )  # fmt: skip
 
 

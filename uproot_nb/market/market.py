@@ -339,6 +339,8 @@ class Market:
             {**known.values, **({name: values} if values else {})},
             {**known.costs, **({name: costs} if costs else {})},
         ).plain()
+        if costs and self.book.account(name).sold:
+            self._forget()  # what the trader owed may be produced now
         self._notify_of_endowments({name})
 
     def promise(self, dividends: Dividends) -> None:
@@ -370,12 +372,17 @@ class Market:
         """Accept no more orders, and log the end. Standing orders stay in the book. Idempotent."""
         with self.model._world.lock:
             if self.is_open:
-                self._catch_up()
-                self._pass_time()
-                self.model.closed = True
-                self._note(new_closing())
-                self._timer.set(None)
-                self._notify_listeners(None)
+                self._close()
+                self._note_bankruptcies()
+
+    def _close(self) -> None:
+        if self.is_open:
+            self._catch_up()
+            self._pass_time()
+            self.model.closed = True
+            self._note(new_closing())
+            self._timer.set(None)
+            self._notify_listeners(None)
 
     def halt(self, seconds: float | None = None) -> None:
         """Halt trade for a number of seconds, or until `resume`: `market.halt(60)`.
@@ -421,7 +428,8 @@ class Market:
 
         It is drawn once, from the session's seed, and logged; settling again changes nothing. A
         trader with negative cash is then bankrupt: this is logged, too, and while the debt lasts
-        the trader can only buy back units owed, and sell units held.
+        the trader can only buy back units owed, and sell units held. Where markets share a purse,
+        its cash counts once the last of them has ended, which logs it.
 
         Args:
             dividend: what each unit pays, instead of a draw.
@@ -430,7 +438,7 @@ class Market:
             BadMarket: it is not an amount of money, or another dividend was already paid.
         """
         with self.model._world.lock:
-            self.close()
+            self._close()
             paid = self.dividend
             if paid is None:
                 paid = self._drawn() if dividend is None else _money(dividend)
@@ -480,22 +488,47 @@ class Market:
                     self._endow_as_before(trader, previous)
 
     def _note_bankruptcies(self) -> None:
-        """Log who has less than no cash, of those who have no credit."""
-        budget, found = self.rules.budget, list[tuple[str, Price, int]]()
-        for name, account in self.book.accounts.items():
-            if account.endowed if budget is None else budget:
-                cash, _ = self._settled(name)
-                if total((cash, self._purse(name), -account.cash)) < 0:
-                    found.append((name, cash, account.owed))
+        """Log who has less than no cash, of those who have no credit, if the purse has ended."""
+        markets = [self, *self.purse_markets()]
+        if any(one._may_earn for one in markets) or all(one.dividend is None for one in markets):
+            return
+        found: list[tuple[str, Price, int]] = []
+        for name in dict.fromkeys(name for one in markets for name in one.book.accounts):
+            if any(one._is_limited(name) for one in markets):
+                cash = total(one._settled_cash(name) for one in markets)
+                if cash < 0 and not any(one._is_bankrupt(name) for one in markets):
+                    found.append((name, cash, sum(one.book.account(name).owed for one in markets)))
         if found:
             self._note(new_bankruptcies(found))
+
+    @property
+    def _may_earn(self) -> bool:
+        """Whether what its traders have may still change in this period."""
+        return self.is_open or (self.dividends is not None and self.dividend is None)
+
+    def _is_bankrupt(self, trader: str) -> bool:
+        """Return whether a trader's bankruptcy is logged already."""
+        entries = self.model.entries if self.dividend is not None else ()
+        events = (row for _, _, entry in entries for row in entry["events"])
+        return any(row[0] == "bankrupt" and row[2] == trader for row in events)
+
+    def _is_limited(self, trader: str) -> bool:
+        """Return whether a trader is in this market, and has no credit in it."""
+        account, budget = self.book.accounts.get(trader), self.rules.budget
+        return account is not None and (account.endowed if budget is None else budget)
+
+    def _settled_cash(self, trader: str) -> Price:
+        """Return a trader's cash at the end, with the dividend if there was one."""
+        paid = self.dividend is not None
+        return self._settled(trader)[0] if paid else self.book.account(trader).cash
 
     def _settled(self, trader: str) -> tuple[Price, int]:
         account, paid = self.book.account(trader), self.dividend
         if paid is None:
             raise BadMarket(f"{self!r} is not settled.", "Call market.settle() first.")
         asset = self.dividends or Dividends((paid,), periods=self.period + 1)
-        return asset.settle(self.period, account.cash, account.units, paid, self.rules.tick)
+        units = account.settled_units
+        return asset.settle(self.period, account.cash, units, paid, self.rules.tick)
 
     def _drawn(self) -> Price:
         asset = self.dividends

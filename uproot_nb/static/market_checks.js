@@ -13,16 +13,19 @@
     const hides = ({ data }) => data.terms.includes("iceberg");     // others may have more units than are seen
     const units = (rows) => rows.reduce((sum, row) => sum + row[1], 0);
 
+    /* Whether a new order takes the place of the trader's last one. */
+    const renews = ({ lapse }) => lapse === "shout" || lapse === "own";
+
     /* The trader's own standing orders of a side, as [price, units]; without those that a new order replaces. */
     function own({ data, mine }, { side, old }, of = side) {
         const rows = mine.orders.filter((row) => row[1] === of && !(old && row[0] === old[0]));
-        return data.lapse === "shout" && of === side ? [] : rows.map((row) => [Number(row[2]), row[3]]);
+        return renews(data) && of === side ? [] : rows.map((row) => [Number(row[2]), row[3]]);
     }
 
     /* What a new order takes the place of. */
     function replaced({ data, mine }, { side, old }) {
         if (old) return [old];
-        return data.lapse === "shout" ? mine.orders.filter((row) => row[1] === side) : [];
+        return renews(data) ? mine.orders.filter((row) => row[1] === side) : [];
     }
 
     /* ---- one check each: a code, the server's sentence, and its values ---- */

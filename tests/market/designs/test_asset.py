@@ -113,6 +113,7 @@ async def test_who_comes_late_begins_with_the_seats_endowment() -> None:
         ({"rules": {1: Rules(), 2: Rules(tick=5)}}, "same rules"),
         ({"periods": 5}, "periods 1 to 4"),
         ({"rules": Rules(call=True)}, "not in calls"),
+        ({"rules": Rules(no_loss=True)}, "no_loss=True needs values"),
     ],
 )  # fmt: skip
 def test_what_an_asset_cannot_have_is_refused(options: dict[str, Any], what: str) -> None:

@@ -27,7 +27,7 @@ RULES = st.builds(
     max_quantity=st.sampled_from([10_000, 2]),
     tick=st.sampled_from([1, 5, Decimal("0.05"), Decimal(2)]),
     improvement=st.booleans(),
-    budget=st.sampled_from([None, True, False]),
+    budget=st.sampled_from([None, False]),
     max_orders=st.sampled_from([None, 3]),
     purse=st.sampled_from(["purse", None, "none", "12", " a", '"q"', "[x", "{"]),
     self_trade=st.sampled_from(["refuse", "cancel_oldest"]),
@@ -134,8 +134,8 @@ def test_rules_hold_from_their_own_period_until_they_are_set_again(tmp_path: Pat
         "market,2,rules.no_loss,,,True", "market,3,rules.call,,,True",
         "market,6,rules.call,,,False",
     ]  # fmt: skip
-    practice = read("\n".join([*lines, ",0,rules.budget,,,TRUE"]), tmp_path)
-    assert (practice.practice, practice.rules_in(6).budget) == (1, True)
+    practice = read("\n".join([*lines, ",0,rules.max_short,,,3"]), tmp_path)
+    assert (practice.practice, practice.rules_in(6).max_short) == (1, 3)
 
 
 def test_robots_of_the_library_travel_by_name_and_others_are_given_again(tmp_path: Path) -> None:

@@ -124,12 +124,9 @@ def test_people_have_places_that_there_are(people: Any) -> None:
 
 
 @pytest.mark.parametrize("rules", [Rules(budget=True), {1: Rules(), 2: Rules(budget=True)}])
-def test_a_budget_without_cash_is_not_simulated(rules: Any) -> None:
-    design = Design(LOW, ZIC, periods=2, rules=rules)
-    with pytest.raises(BadMarket, match="nobody can bid"):
-        design.simulate(1)
-    with pytest.warns(UserWarning, match="nobody can bid"):
-        design.pages()
+def test_a_budget_without_cash_is_refused(rules: Any) -> None:
+    with pytest.raises(BadMarket, match="budget=True lets nobody buy here"):
+        Design(LOW, ZIC, periods=2, rules=rules)
     assert Design(LOW, ZIC, rules=Rules(budget=False), steps=50).simulate(1).trades.shape[0]
 
 

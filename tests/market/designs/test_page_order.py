@@ -255,20 +255,18 @@ def test_a_page_may_have_the_rules_of_its_design() -> None:
 
 @pytest.mark.parametrize("purse", ["purse", "practice", None])
 def test_practice_and_what_counts_share_no_purse(purse: str | None) -> None:
-    rules = Rules(budget=True, purse=purse)
-    with pytest.warns(UserWarning, match="nobody can bid"):
-        order = Design(LOW, practice=1, rules=rules).pages()
+    rules = Rules(max_short=3, purse=purse)
+    order = Design(LOW, practice=1, rules=rules).pages()
     practice, counting = (rounds.entries[0].rules for rounds in order)
     assert counting == rules
-    assert practice.budget
+    assert practice.max_short == 3
     assert practice.purse is None if purse is None else practice.purse != purse
 
 
 @pytest.mark.long
 async def test_money_of_practice_is_not_spent_where_it_counts() -> None:
-    with pytest.warns(UserWarning, match="nobody can bid"):
-        order = Design(LOW, practice=1, rules=Rules(budget=True)).pages()
-    with serving(*order, Over, players=2) as run:
+    design = Design(LOW, practice=1, rules=Rules(max_short=3))
+    with serving(*design.pages(), Over, players=2) as run:
         assert len(await seen_of(run, 0)) == 2
         first, second = (Market.find(run.session, name=name) for name in ("practice", "market"))
         assert first is not None

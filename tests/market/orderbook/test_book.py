@@ -72,7 +72,7 @@ class BookAgainstList(RuleBasedStateMachine):
         self_trade=st.sampled_from(("refuse", "cancel_oldest")),
         improvement=st.booleans(), no_loss=st.booleans(), budget=st.booleans(),
         short_sales=st.booleans(), max_orders=st.sampled_from((None, 1, 2)),
-        lapse=st.sampled_from((None, None, "trade", "shout")),
+        lapse=st.sampled_from((None, None, "trade", "shout", "own")),
         trade_price=st.sampled_from(("maker", "taker", "middle", "k")),
         k=st.sampled_from((0, Decimal("0.3"), 1)),
         terms=st.sampled_from(((), ("ioc", "fok"), ("ioc", "gft", "iceberg", "fok"))),
@@ -734,6 +734,7 @@ def test_the_rules_come_back_from_their_plain_data() -> None:
     assert Rules.from_plain(json.loads(json.dumps(rules.plain()))) == rules
     assert Rules.recorded(rules.plain()) == rules
     assert Rules.recorded(Rules().plain() | {"k": "0.3"}) == Rules()  # it was allowed once
+    assert Rules.recorded(Rules(budget=False).plain() | {"margin": 5}) == Rules(budget=False)
     old = {"tick": 1, "max_price": 100, "improvement": True}
     assert Rules.from_plain(old) == Rules(max_price=100, improvement=True)
 

@@ -73,6 +73,71 @@ def test_units_with_a_cost_are_made_and_not_owed() -> None:
     assert book.held_back("ann") == 0
 
 
+def test_producers_sell_what_they_make_where_short_sales_are_limited() -> None:
+    values = InducedValues({"house": [90] * 5}, {"ann": [20, 30]})
+    for rules in (Rules(short_sales=False), Rules(max_short=1)):
+        book = Book(rules, values.value_of)
+        more = rules.max_short or 0
+        refused("no_units", book.limit, "ann", "sell", 50, 3 + more)
+        book.limit("ann", "sell", 50, 2 + more)
+        book.limit("house", "buy", 50, 2 + more)
+        refused("no_units", book.limit, "ann", "sell", 50)
+        refused("no_units", book.limit, "bob", "sell", 50, 1 + more)
+        assert book.account("ann").settled_units == -more
+
+
+def test_a_producer_owes_what_is_sold_beyond_the_units_that_have_a_cost() -> None:
+    values = InducedValues({"house": [90] * 5}, {"ann": [20]})
+    book = Book(Rules(margin=50), values.value_of)
+    book.endow("ann", 90)
+    sell_to_house_of(book, 30)
+    assert book.held_back("ann") == 0
+    sell_to_house_of(book, 40)  # with a margin of 50, of the 120 that she has
+    assert book.held_back("ann") == 40 + 50
+    assert book.account("ann").owed == 1
+    refused("no_cash", book.limit, "ann", "sell", 60, 2)
+    refused("no_cash", book.limit, "ann", "buy", 81, 2)
+    book.limit("ann", "buy", 170)  # to cover, on credit if need be
+    book.limit("house", "sell", 10)
+    assert book.held_back("ann") == 0
+
+
+def test_a_function_of_costs_without_end_makes_any_number_of_units() -> None:
+    book = Book(Rules(short_sales=False), lambda player, side, unit: 5 if player == "ann" else None)
+    book.limit("ann", "sell", 50, 10_000)
+    refused("no_units", book.limit, "bob", "sell", 50)
+
+
+def sell_to_house_of(book: Book, price: int) -> None:
+    book.limit("house", "buy", price)
+    book.limit("ann", "sell", price)
+
+
+@examples(200)
+@given(st.integers(0, 10**9), st.integers(0, 3), st.integers(0, 60))
+def test_random_producers_owe_what_they_do_not_make(seed: int, made: int, margin: int) -> None:
+    """Who makes units is as one who has so many more of them; only those are not counted."""
+    chance = random.Random(seed)
+    cash, units = chance.randint(0, 300), chance.randint(0, 2)
+    costs = {"ann": [chance.randint(1, 99) for _ in range(made)]} if made else {}
+    producer = Book(Rules(margin=margin), InducedValues({}, costs).value_of)
+    holder = Book(Rules(margin=margin))
+    for book, more in ((producer, 0), (holder, made)):
+        book.endow("ann", cash, units + more)
+        book.endow("house", 10_000, 1_000)
+    for _ in range(40):
+        side: Side = chance.choice(["buy", "sell"])
+        price = chance.randint(1, 120)
+        for book in (producer, holder):
+            book.limit("house", "sell" if side == "buy" else "buy", price)
+        assert taken(producer, side, price) == taken(holder, side, price)
+        one, other = producer.account("ann"), holder.account("ann")
+        assert (one.cash, one.owed, one.free_units) == (other.cash, other.owed, other.free_units)
+        assert one.units == other.units - made
+        assert producer.held_back("ann") == holder.held_back("ann")
+        assert producer.left_of("ann") == holder.left_of("ann")
+
+
 def test_margin_is_needed_in_cash_for_each_unit_owed() -> None:
     book = book_of(100, 1, margin=40)
     book.limit("ann", "sell", 90, 3)  # one of them is hers
@@ -110,7 +175,7 @@ def test_who_is_bankrupt_can_cover_and_do_nothing_else() -> None:
 
 
 def test_credit_and_rules_without_short_sales_stay_as_they_were() -> None:
-    book = Book(Rules(budget=False, margin=40))
+    book = Book(Rules(budget=False))
     book.endow("ann", 0)
     book.limit("house", "buy", 80)
     book.limit("ann", "sell", 80)
@@ -126,6 +191,7 @@ def test_credit_and_rules_without_short_sales_stay_as_they_were() -> None:
     [
         {"margin": -1}, {"margin": 0.5}, {"max_short": 0}, {"max_short": True},
         {"short_sales": False, "margin": 5}, {"short_sales": False, "max_short": 5},
+        {"budget": False, "margin": 5},
     ],
 )  # fmt: skip
 def test_rules_that_make_no_sense_are_refused_where_they_are_written(wrong: Any) -> None:

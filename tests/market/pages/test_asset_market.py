@@ -20,7 +20,14 @@ from tests.running import Browser, Clocks, Rejected, serving, until
 from tests.worlds_at_rest import Worlds
 from uproot_nb import GroupCreatingWait, Page, Rounds, Run
 from uproot_nb.errors import BadMarket, BadPage, OrderRefused
-from uproot_nb.market import AssetMarketPage, Dividends, Market, MarketPage, Rules
+from uproot_nb.market import (
+    AssetMarketPage,
+    Dividends,
+    InducedValues,
+    Market,
+    MarketPage,
+    Rules,
+)
 from uproot_nb.market.analysis.records import rows_in
 from uproot_nb.market.traders import NearZeroIntelligence, View, market_bot
 from uproot_nb.session.world import World
@@ -572,6 +579,39 @@ async def test_a_market_without_an_asset_has_no_mispricing(tmp_path: Path) -> No
 def test_a_page_without_dividends_is_refused_where_it_is_written() -> None:
     with pytest.raises(BadPage, match="dividends"):
         type("Odd", (AssetMarketPage,), {"__doc__": "Trade."})
+
+
+def test_a_page_on_which_nobody_could_trade_is_refused_where_it_is_written() -> None:
+    own = {"__doc__": "Trade.", "dividends": ASSET, "rules": Rules(no_loss=True)}
+    with pytest.raises(BadPage, match="no_loss=True needs values"):
+        type("Odd", (AssetMarketPage,), own)
+    type("Valued", (AssetMarketPage,), own | {"open_market": lambda page, market, traders: None})
+
+
+def test_who_produced_what_was_sold_owes_nothing_in_the_next_period(worlds: Worlds) -> None:
+    rules, values = Rules(short_sales=False), InducedValues({"b": [50]}, {"s": [20, 30]})
+    one = Market.in_session(worlds.open().session, rules=rules, values=values)
+    one.endow("s", units=1)
+    for price in (40, 41):
+        one.limit("b", "buy", price)
+        one.limit("s", "sell", price)
+    one.settle(dividend=10)
+    assert one.settled("s") == {"cash": 81, "units": 0}
+    two = Market.in_session(one.model.session, period=2, rules=rules, values=values)
+    two.carry_over(one)
+    assert two.book.account("s").free_units == 2
+
+
+def test_what_is_owed_is_produced_once_there_are_costs(worlds: Worlds) -> None:
+    market = Market.in_session(worlds.open().session)
+    market.endow("s", cash=5)
+    for price in (40, 60):
+        market.limit("b", "buy", price)
+        market.limit("s", "sell", price)
+    assert market.holdings("s")["held"] == 100
+    market.induce_for("s", costs=[20])
+    assert market.holdings("s")["held"] == 60  # the first was produced, as a restart finds, too
+    assert market.again().holdings("s")["held"] == 60
 
 
 def test_who_had_no_credit_has_none_in_the_next_period_and_the_other_way_round(

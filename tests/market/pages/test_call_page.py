@@ -29,7 +29,15 @@ from uproot_nb import (
     watch_for_dropout,
 )
 from uproot_nb.errors import BadPage
-from uproot_nb.market import CallMarketPage, InducedValues, Market, MarketPage, Rules
+from uproot_nb.market import (
+    AssetMarketPage,
+    CallMarketPage,
+    Dividends,
+    InducedValues,
+    Market,
+    MarketPage,
+    Rules,
+)
 from uproot_nb.market.orderbook import refusals
 from uproot_nb.market.traders import ZIC, market_bot
 from uproot_nb.monitor.monitor import Monitor
@@ -757,12 +765,31 @@ def test_a_page_without_the_rules_of_a_call_is_refused_where_it_is_written() -> 
             rules = Rules(no_loss=True)
 
 
+@pytest.mark.parametrize(
+    ("base", "instead"),
+    [(MarketPage, r"CallMarketPage.*market\.close"), (AssetMarketPage, r"market\.settle")],
+)
+def test_a_page_that_never_clears_its_call_is_refused_where_it_is_written(
+    base: Any, instead: str
+) -> None:
+    asset = {"dividends": Dividends((0, 8), periods=3)}
+    own: dict[str, Any] = {"__doc__": "Trade.", "rules": Rules(call=True)}
+    own |= asset if base is AssetMarketPage else {}
+    with pytest.raises(BadPage, match=instead):
+        type("Never", (base,), own)
+    type("Cleared", (base,), own | {"close_market": lambda page, market: None})
+
+
 @pytest.mark.long
 async def test_on_any_market_page_a_call_market_has_no_price_to_take() -> None:
     class ByHand(MarketPage):
         """Trade."""
 
         rules = Rules(call=True)
+
+        def close_market(page, market) -> None:
+            market.clear()
+            market.close()
 
     with serving(ByHand, Over) as run:
         ann, bob = await opened(run)

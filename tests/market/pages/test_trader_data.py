@@ -15,8 +15,8 @@ from tests.examples import examples
 from tests.running import Browser, serving
 from uproot_nb import Page, Repeat, Rounds
 from uproot_nb.errors import BadMarket, OrderRefused
-from uproot_nb.market import Design, Fees, InducedValues, MarketPage, Rules, Tax
-from uproot_nb.market.orderbook.commands import LimitOrder
+from uproot_nb.market import BSE, Design, Fees, InducedValues, MarketPage, Rules, Tax
+from uproot_nb.market.orderbook.commands import LimitOrder, MarketOrder
 from uproot_nb.market.pages.answering import answer
 from uproot_nb.market.pages.market_pushes import market_data
 from uproot_nb.market.pages.page import markets_of
@@ -144,6 +144,27 @@ def test_practice_is_the_designs_to_say() -> None:
         design.pages(practice=True)
 
 
+def test_on_a_page_a_second_quote_takes_the_place_of_the_first_by_the_rules_of_bristol() -> None:
+    class Bristol(MarketPage):
+        """Trade."""
+
+        rules = BSE
+
+        def open_market(page, market, traders) -> None:
+            ann, bob = traders
+            market.induce(InducedValues({ann.name: [90]}, {bob.name: [5]}))
+
+    with serving(Bristol, Over) as run, run.lock:
+        market, (ann, bob) = markets_of(Bristol, run.players[0])[0], run.players
+        for price in (10, 12, 12, 8):
+            answer(Bristol, ann, market, LimitOrder(ann.name, "buy", price), None)
+            assert trader_data(Bristol, ann, market)["cannot"]["buy"] is None
+            assert [order.price for order in market.orders_of(ann)] == [price]
+        answer(Bristol, bob, market, LimitOrder(bob.name, "sell", 30), None)
+        reply = answer(Bristol, ann, market, MarketOrder(ann.name, "buy"), None)
+        assert (reply["traded"], market.orders_of(ann)) == (1, [])
+
+
 ORDERS = st.tuples(
     st.integers(0, 1), st.sampled_from(["buy", "sell"]), st.integers(1, 12), st.integers(1, 3)
 )
@@ -152,7 +173,7 @@ RULES = st.builds(
     max_price=st.just(12),
     budget=st.sampled_from([None, True, False]),
     no_loss=st.booleans(),
-    lapse=st.sampled_from([None, "trade", "shout"]),
+    lapse=st.sampled_from([None, "trade", "shout", "own"]),
     floor=st.sampled_from([None, 3]),
     self_trade=st.sampled_from(["refuse", "cancel_oldest"]),
     buyer_tax=st.sampled_from([Tax(), Tax(2), Tax(-2)]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from itertools import zip_longest
@@ -33,6 +32,7 @@ from uproot_nb.market.designs.trader_makers import (
     places_of_people,
 )
 from uproot_nb.market.orderbook.amounts import Price
+from uproot_nb.market.orderbook.hindrances import NO_COSTS, check_unendowed
 from uproot_nb.market.orderbook.presets import CLIFF, GJERSTAD_DICKHAUT, GODE_SUNDER
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.page import MarketPage
@@ -50,8 +50,6 @@ __all__ = ["Design"]
 Something = TypeVar("Something")
 
 _USUAL = Rules()
-_NO_CASH = "The rules have budget=True, and who has values begins without cash: nobody can bid."
-_NO_BUDGET = "Leave out budget=True; no_loss=True refuses orders at a loss."
 
 
 @dataclass(frozen=True)
@@ -269,8 +267,6 @@ class Design:
                 "and nobody has values.",
                 "Call design.simulate(seed), or give the design values.",
             )
-        if self._needs_cash:
-            raise BadMarket(_NO_CASH, _NO_BUDGET)
         plans = [self._plan(period, seed) for period in self.numbers]
         names = [name for p in plans for side in (p.values.values, p.values.costs) for name in side]
         return made_traders(makers_of(self.traders, names), seed), plans
@@ -342,8 +338,6 @@ class Design:
                 `late_trader`.
         """
         self._check_one_arm("pages()")
-        if self._needs_cash:
-            warnings.warn(f"{_NO_CASH} {_NO_BUDGET}", stacklevel=2)
         given = attributes if seconds is ... else {"seconds": seconds, **attributes}
         return page_order.page_order(self, page, given)
 
@@ -494,12 +488,6 @@ class Design:
         sources = self.values.values() if isinstance(self.values, Mapping) else [self.values]
         return not all(isinstance(source, InducedValues) for source in sources)
 
-    @property
-    def _needs_cash(self) -> bool:
-        """Whether somebody needs cash to bid, where a design gives nobody any."""
-        budgets = [self.rules_in(period).budget for period in self.numbers]
-        return self.asset is None and any(budgets)
-
     def _check_one_arm(self, method: str) -> None:
         if self.arms:
             first = next(iter(self.arms))
@@ -536,6 +524,7 @@ class Design:
                 "the traders of an asset are drawn all alike, without timing",
             ),
             ("rules", self.rules_in(1).call, "an asset is traded all the time, and not in calls"),
+            ("rules", self.rules_in(1).no_loss, NO_COSTS),
         ):
             if is_there:
                 raise BadMarket(f"{name}={getattr(self, name)!r}: {why}.", f"Leave out {name}.")
@@ -548,3 +537,6 @@ class Design:
                 f"rules={self.rules!r} are not rules.",
                 "Write rules=Rules(improvement=True), or rules={1: Rules(), 4: Rules(…)}.",
             )
+        if self.asset is None:
+            for rules in by_period.values():
+                check_unendowed(rules)

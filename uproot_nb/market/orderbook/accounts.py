@@ -20,7 +20,8 @@ class Account:
 
     __slots__ = (
         "_grid", "ask_units", "bid_ticks", "bid_units", "bought", "charged", "earned",
-        "endowed", "held_ticks", "initial_cash", "initial_units", "orders", "player", "sold",
+        "endowed", "held_ticks", "initial_cash", "initial_units", "made", "orders", "player",
+        "sold",
     )  # fmt: skip
 
     def __init__(self, player: str, grid: PriceGrid, cash: Price = 0, units: int = 0) -> None:
@@ -37,6 +38,8 @@ class Account:
         """Reserved by standing orders."""
         self.held_ticks = 0
         """What the units that the trader owes were sold for."""
+        self.made = 0
+        """How many units the trader can produce: so many are sold, and not owed."""
         self.orders: dict[int, Order] = {}
         """The standing orders by number, oldest first."""
 
@@ -51,6 +54,11 @@ class Account:
         return self.initial_units + self.bought - self.sold
 
     @property
+    def settled_units(self) -> int:
+        """Units in hand, or owed if negative: those that were produced are neither."""
+        return max(self.units, -self.owed)
+
+    @property
     def free_ticks(self) -> int:
         """Money not reserved by standing bids, in ticks."""
         return self._grid.affordable(self.initial_cash) + self.earned - self.bid_ticks
@@ -58,7 +66,7 @@ class Account:
     @property
     def owed(self) -> int:
         """Units sold short and not covered yet."""
-        return max(0, -self.units)
+        return max(0, -self.units - self.made)
 
     @property
     def to_cover(self) -> int:
@@ -82,8 +90,8 @@ class Account:
 
     @property
     def free_units(self) -> int:
-        """Units not reserved by standing asks."""
-        return self.units - self.ask_units
+        """Units in hand, or to be produced, that standing asks do not reserve."""
+        return self.units + self.made - self.ask_units
 
     def standing_units(self, side: Side) -> int:
         """Return the units of all standing orders of a side."""
@@ -129,6 +137,6 @@ class Account:
         else:
             self.earned += ticks * quantity
             self.sold += quantity
-            owed = self.sold - self.bought - self.initial_units
+            owed = self.sold - self.bought - self.initial_units - self.made
             if owed > 0:
                 self.held_ticks += ticks * min(owed, quantity)

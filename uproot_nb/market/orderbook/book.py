@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.market.orderbook import refusals
 from uproot_nb.market.orderbook.accounts import Account, UnitValue
-from uproot_nb.market.orderbook.amounts import Price, exact
+from uproot_nb.market.orderbook.amounts import Price, exact, total
 from uproot_nb.market.orderbook.circuit_breaker import CircuitBreaker
 from uproot_nb.market.orderbook.clearing import find_clearing
 from uproot_nb.market.orderbook.expiries import Expiries
@@ -19,7 +19,6 @@ from uproot_nb.market.orderbook.levels import Ladder
 from uproot_nb.market.orderbook.matching import NOTHING, Match, match
 from uproot_nb.market.orderbook.order_checks import (
     check_at_once,
-    check_cash,
     check_improvement,
     check_life,
     check_loss,
@@ -53,6 +52,10 @@ __all__ = ["Book"]
 
 _Constraint = Callable[["Book", Account, Side, int | None, int, Match, Order | None], None]
 """A check of an order: the account, its side, key and quantity, what it meets, what it replaces."""
+
+
+ENDLESS = 2**40
+"""More units than anybody trades: whoever has costs for so many makes any number."""
 
 
 class Standing(NamedTuple):
@@ -96,7 +99,8 @@ class Book:
         self._value_of, self._elsewhere = value_of, elsewhere
         self._checks = True
         self._refuses_own = self.rules.self_trade == "refuse"
-        self._is_call, self._lapses = self.rules.call, self.rules.lapse is not None
+        self._is_call, self._lapses = self.rules.call, self.rules.lapse in ("trade", "shout")
+        self._renews = self.rules.lapse == "own"
         self._trade_ticks = trade_ticks_of(self.rules.trade_price, self.rules.k)
         self.charges = self.rules.charges(self.grid)
         """Taxes and fees per unit; None if there are none."""
@@ -116,7 +120,7 @@ class Book:
         self._breaker = self.rules.breaker
         self.reference = None if self._breaker is None else self._breaker.reference
         """The price from which a circuit breaker measures; None before it has one."""
-        self._constraints = self._found_constraints(endowed=False)
+        self._constrain(endowed=False)
         self._moves = self.charges is None and not (self.is_detailed or self._lapses)
         """Whether a new order that meets no other just takes the place of an old one."""
 
@@ -142,12 +146,16 @@ class Book:
     def account(self, player: str) -> Account:
         """Return a trader's account; an empty one for an unknown trader."""
         account = self.accounts.get(player)
-        return Account(player, self.grid) if account is None else account
+        if account is None:
+            account = Account(player, self.grid)
+        if self._counts_made:
+            account.made = self._made_by(player, account.made)
+        return account
 
     def held_back(self, player: str) -> Price:
         """Return the money that is held back for the units that a trader owes."""
         account = self.account(player)
-        if not self._has_budget(account) or self._produces(player):
+        if not self._has_budget(account):
             return self.grid.price(0)
         return self.grid.price(account.held_ticks + self._margin * account.owed)
 
@@ -163,9 +171,8 @@ class Book:
         """
         account = self.account(player)
         ticks = account.earned - (account.bid_ticks if with_orders else 0)
-        if not self._produces(player):
-            owed = account.owed_with(0) if with_orders else account.owed
-            ticks -= account.held_ticks + self._margin * owed
+        owed = account.owed_with(0) if with_orders else account.owed
+        ticks -= account.held_ticks + self._margin * owed
         return self.grid.sum(account.initial_cash, ticks)
 
     @contextmanager
@@ -207,7 +214,7 @@ class Book:
         account.endowed = not credit
         account.held_ticks = self.grid.affordable(held)
         if account.endowed:
-            self._constraints = self._found_constraints(endowed=True)
+            self._constrain(endowed=True)
 
     def limit(
         self, player: str, side: Side, price: Price, quantity: int = 1,
@@ -246,8 +253,11 @@ class Book:
         if terms is not None:
             check_at_once(terms, quantity, found.quantity)
             needed = found.quantity
+        old = self._renewed(account, side) if self._renews else None
         if self._constraints:
-            self._check(account, side, key, needed, found, self._lapsing(account))
+            self._check(account, side, key, needed, found, old or self._lapsing(account))
+        if old is not None:
+            return self._submit_instead(old, account, key, quantity, found, terms, standing)
         return self._submit(account, side, key, quantity, found, self.seq, [], [], terms, standing)
 
     def takes(self, player: str, side: Side, price: Price) -> bool:
@@ -282,8 +292,11 @@ class Book:
         if not found.fills:
             words = refusals.NOBODY_SELLS if side == "buy" else refusals.NOBODY_BUYS
             raise OrderRefused("nobody", words)
+        old = self._renewed(account, side) if self._renews else None
         if self._constraints:
-            self._check(account, side, None, quantity, found, self._lapsing(account))
+            self._check(account, side, None, quantity, found, old or self._lapsing(account))
+        if old is not None:
+            return self._submit_instead(old, account, None, quantity, found)
         return self._submit(account, side, None, quantity, found, self.seq, [], [])
 
     def cancel(self, player: str, order: int) -> Outcome:
@@ -501,6 +514,34 @@ class Book:
             return None
         return next(iter(account.orders.values()), None)
 
+    def _renewed(self, account: Account, side: Side) -> Order | None:
+        """Return the trader's own order whose place a new one of its side takes."""
+        return next((order for order in account.orders.values() if order.side == side), None)
+
+    def _constrain(self, endowed: bool) -> None:
+        """Find what may refuse an order, and whether it matters how many units a trader makes."""
+        self._constraints = self._found_constraints(endowed)
+        self._counts_made = self._value_of is not None and Book._check_means in self._constraints
+
+    def _made_by(self, player: str, known: int) -> int:
+        """Return how many units have a cost for a trader; *known* is what it was before."""
+        value_of = self._value_of
+        assert value_of is not None
+        if value_of(player, "sell", known + 1) is None and (
+            not known or value_of(player, "sell", known) is not None
+        ):
+            return known
+        has, lacks = 0, 1
+        while lacks < ENDLESS and value_of(player, "sell", lacks) is not None:
+            has, lacks = lacks, 2 * lacks
+        while lacks - has > 1:
+            middle = (has + lacks) // 2
+            if value_of(player, "sell", middle) is None:
+                lacks = middle
+            else:
+                has = middle
+        return has
+
     def _found_constraints(self, endowed: bool) -> tuple[_Constraint, ...]:
         """Return the checks that may refuse an order in this market: in most, there are none.
 
@@ -591,26 +632,29 @@ class Book:
     def _check_purse(self, account: Account, side: Side, quantity: int, cost: int) -> None:
         rules = self.rules
         beside = None if self._elsewhere is None else self._elsewhere(account.player)
-        has_budget = self._has_budget(account) or (rules.budget is None and beside is not None)
-        elsewhere = 0 if beside is None else self.grid.affordable(beside)
-        is_bound = has_budget and not self._produces(account.player)
-        if side == "buy" and is_bound:
-            check_purchase(account, quantity, cost, self._margin, elsewhere)
-        elif side == "buy" and has_budget:
-            check_cash(account, cost - elsewhere)
-        if side == "sell" and not rules.short_sales:
+        is_bound = self._has_budget(account) or (rules.budget is None and beside is not None)
+        elsewhere = 0 if beside is None else self._ticks_more(account, beside)
+        if side == "buy":
+            if is_bound:
+                check_purchase(account, quantity, cost, self._margin, elsewhere)
+            return
+        if not rules.short_sales:
             check_units(account, quantity)
-        elif side == "sell" and rules.max_short is not None:
+        elif rules.max_short is not None:
             check_owed(account, quantity, rules.max_short)
-        if side == "sell" and is_bound:
+        if is_bound:
             check_short_sale(account, quantity, self._margin, elsewhere)
+
+    def _ticks_more(self, account: Account, cash: Price) -> int:
+        """Return how many more ticks a trader has with cash from elsewhere, or fewer with debt.
+
+        What is less than a tick in both may be one together.
+        """
+        own, grid = account.initial_cash, self.grid
+        return grid.affordable(total((own, cash))) - grid.affordable(own)
 
     def _has_budget(self, account: Account) -> bool:
         return account.endowed if self.rules.budget is None else self.rules.budget
-
-    def _produces(self, player: str) -> bool:
-        """Tell whether a trader has units that cost something: those are sold, and not owed."""
-        return self._value_of is not None and self._value_of(player, "sell", 1) is not None
 
     def _submit(
         self, account: Account, side: Side, key: int | None, quantity: int, found: Match,
@@ -653,6 +697,19 @@ class Book:
         return Outcome(
             before, self.seq, number, rest, events, trades, changes, status, self.is_detailed
         )
+
+    def _submit_instead(
+        self, old: Order, account: Account, key: int | None, quantity: int, found: Match,
+        terms: Terms | None = None, standing: Standing | None = None,
+    ) -> Outcome:  # fmt: skip
+        """Submit a new order that takes the place of the trader's old one."""
+        before, events = self.seq, list[OrderEvent]()
+        changes = [self._withdraw(old, old.remaining, "replaced", events)]
+        outcome = self._submit(
+            account, old.side, key, quantity, found, before, events, changes, terms, standing
+        )
+        changes[:] = _latest(changes)
+        return outcome
 
     def _move(self, old: Order, account: Account, key: int, quantity: int) -> Outcome:
         """Put a new order in the place of *old*, as `_withdraw` and `_submit` would one by one."""

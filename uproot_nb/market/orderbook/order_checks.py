@@ -16,7 +16,7 @@ from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.rules import Rules, Terms
 
 __all__ = [
-    "check_at_once", "check_cash", "check_improvement", "check_life", "check_loss",
+    "check_at_once", "check_improvement", "check_life", "check_loss",
     "check_orders", "check_owed", "check_priced", "check_proceeds", "check_purchase",
     "check_quantity", "check_share", "check_short_sale", "check_shown", "check_side", "check_terms",
     "check_units",
@@ -106,12 +106,6 @@ def check_orders(account: Account, side: Side, rules: Rules) -> None:
         return
     if sum(order.side == side for order in account.orders.values()) >= rules.max_orders:
         raise OrderRefused("too_many_orders", refusals.TOO_MANY_ORDERS, count=rules.max_orders)
-
-
-def check_cash(account: Account, ticks: int) -> None:
-    """Refuse to spend cash that is missing or reserved by other bids."""
-    if ticks > account.free_ticks:
-        raise OrderRefused("no_cash", refusals.NO_CASH)
 
 
 def check_purchase(

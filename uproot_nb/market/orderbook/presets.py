@@ -64,7 +64,7 @@ after a trade there is neither. Who acts next is drawn in proportion to expected
 12). In whole units of money; write the paper's dollars in cents.
 """
 
-BSE = Rules(max_price=500, max_quantity=1, max_orders=1, no_loss=True)
+BSE = Rules(max_price=500, max_quantity=1, max_orders=1, no_loss=True, lapse="own")
 """The Bristol Stock Exchange (Cliff 2012; `BSE.py` in github.com/davecliff/BristolStockExchange).
 
 A limit order book for prices from 1 to 500, in which each trader has one quote for one unit, and a

@@ -21,7 +21,7 @@ __all__ = [
 ]  # fmt: skip
 
 SelfTrade = Literal["refuse", "cancel_oldest"]
-Lapse = Literal["trade", "shout"]
+Lapse = Literal["trade", "shout", "own"]
 TradePrice = Literal["maker", "taker", "middle", "k"]
 Rationing = Literal["time", "random", "pro rata"]
 Terms = Literal["ioc", "fok"]
@@ -75,7 +75,7 @@ class Rules:
         short_sales: Traders may sell units that they do not have, and owe them. Whoever has a
             budget cannot spend what these were sold for before they are bought back. They may
             always be bought back, on credit if need be: so a trader whose cash is used up by
-            dividends can cover. Units with an induced cost are not owed.
+            dividends can cover. Units with an induced cost are produced, and not owed.
         max_short: The most units that a trader may owe; None for no limit.
         margin: Money that is held back for each unit owed, besides what it was sold for; without
             it in cash, a trader with a budget can sell no unit short.
@@ -103,7 +103,8 @@ class Rules:
         breaker: Halts trade for some time when the price moves too far.
         lapse: Quotes that lapse: all orders after each trade ("trade": Gode and Sunder 1993), or
             each as soon as the next order has come ("shout": only the last quote can be taken, as
-            in open outcry). None: orders stand until they are filled or cancelled.
+            in open outcry), or a trader's own as soon as the trader's next of its side has come,
+            which takes its place ("own"). None: orders stand until they are filled or cancelled.
         trade_price: Whose price a trade takes: that of the order that stood ("maker"), of the order
             that met it ("taker"), the middle of both, or (1 - k) * ask + k * bid ("k"); the last
             two are rounded down to a whole tick. A market order has no price, and takes the
@@ -282,6 +283,12 @@ class Rules:
             raise BadMarket(
                 f"margin={self.margin!r} is not an amount of money.", "Write margin=50, or 0."
             )
+        if self.budget is False and margin:
+            raise BadMarket(
+                f"margin={self.margin!r} means nothing with budget=False: it is held back of cash "
+                "that a trader could spend, and everybody has credit.",
+                "Leave out budget=False, or margin.",
+            )
         if not self.short_sales and (margin or self.max_short is not None):
             raise BadMarket(
                 "short_sales=False leaves nothing to limit.",
@@ -333,9 +340,11 @@ class Rules:
 
     @classmethod
     def recorded(cls, data: dict[str, Any]) -> Self:
-        """Return the rules of a log, without a k that means nothing: it was allowed once."""
-        has_k = data.get("call") or data.get("trade_price") == "k"
-        return cls.from_plain(data if has_k else {n: v for n, v in data.items() if n != "k"})
+        """Return the rules of a log, without a k or margin that means nothing: allowed once."""
+        without = set() if data.get("call") or data.get("trade_price") == "k" else {"k"}
+        if data.get("budget") is False:
+            without.add("margin")
+        return cls.from_plain({name: value for name, value in data.items() if name not in without})
 
     @classmethod
     def from_plain(cls, data: dict[str, Any]) -> Self:

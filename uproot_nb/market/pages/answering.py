@@ -94,9 +94,9 @@ def _as_new(player: Player, market: Market, asked: Command) -> tuple[Side, Any, 
         return old.side, quantity, account.standing_units(old.side) - old.remaining
     if not isinstance(asked, (LimitOrder, MarketOrder)) or asked.side not in ("buy", "sell"):
         return None
-    lapses = market.rules.lapse == "shout"  # the new order takes the place of the last
+    renewed = market.rules.lapse in ("shout", "own")  # the new order takes the place of the last
     side: Side = asked.side
-    return side, asked.quantity, 0 if lapses else account.standing_units(side)
+    return side, asked.quantity, 0 if renewed else account.standing_units(side)
 
 
 def standing(page: Any, player: Player, market: Market, asked: LimitOrder, sent: Any) -> int:

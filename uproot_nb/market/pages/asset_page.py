@@ -10,6 +10,7 @@ from uproot_nb.experiment.pages import Check
 from uproot_nb.market.analysis.dividends import HOLDING_VALUE, LAST_DIVIDEND, Dividends, as_price
 from uproot_nb.market.market import Market
 from uproot_nb.market.orderbook.amounts import plain
+from uproot_nb.market.orderbook.hindrances import NO_COSTS
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.pages.page import MarketPage
 from uproot_nb.realtime.game_pages import page_function
@@ -66,6 +67,20 @@ class AssetMarketPage(MarketPage):
                 f"its dividends are {dividends!r}.",
                 "Write dividends = Dividends((0, 10), periods=5), for example.",
             )
+        if cls.rules.call and _is_usual(cls, "close_market"):
+            raise BadPage(
+                cls.__name__,
+                "with call=True its orders are collected, and it never clears them.",
+                "Write rules without call, or close_market(page, market) with market.clear() and "
+                "market.settle().",
+            )
+        if cls.rules.no_loss and _is_usual(cls, "open_market"):
+            raise BadPage(
+                cls.__name__,
+                f"{NO_COSTS}.",
+                "Write rules without no_loss, or open_market(page, market, traders) that induces "
+                "values and costs, too.",
+            )
 
     def endow(page: Any, market: Market, traders: Iterable[Player]) -> None:
         """Give traders cash and units for the first period: `market.endow(trader, 100, 2)`."""
@@ -93,6 +108,11 @@ class AssetMarketPage(MarketPage):
             value = page.dividends.fundamental_value(market.period)
             facts[HOLDING_VALUE] = plain(as_price(value))
         return facts
+
+
+def _is_usual(page: type[AssetMarketPage], name: str) -> bool:
+    """Return whether a page has no function of its author of this name."""
+    return page_function(page, name) is page_function(AssetMarketPage, name)
 
 
 def _period_before(page: type[AssetMarketPage], market: Market) -> Market | None:

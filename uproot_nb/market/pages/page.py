@@ -102,6 +102,16 @@ class MarketPage(Page):
                 "everybody acts at any time.",
                 'Write rules = dataclasses.replace(…, timing="uniform").',
             )
+        ends = ("close_market", "timeout_reached")
+        if cls.rules.call and all(
+            page_function(cls, name) is page_function(MarketPage, name) for name in ends
+        ):
+            raise BadPage(
+                cls.__name__,
+                "with call=True its orders are collected, and it never clears them.",
+                "Write class Trading(CallMarketPage), or close_market(page, market) with "
+                "market.clear() and market.close().",
+            )
 
     # What authors may change
 

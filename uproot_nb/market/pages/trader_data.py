@@ -113,7 +113,7 @@ def _why_not(page: Any, market: Market, name: str, side: Side, left: int) -> str
 
 def _standing(market: Market, name: str, side: Side) -> int:
     """Return the units of the standing orders that a new one would not replace."""
-    lapses = market.rules.lapse == "shout"
+    lapses = market.rules.lapse in ("shout", "own")
     return 0 if lapses else market.book.account(name).standing_units(side)
 
 

@@ -20,6 +20,7 @@ from uproot_nb.market.analysis.values import induced_value_table
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.orderbook.commands import due_commands, execute
+from uproot_nb.market.orderbook.hindrances import NO_COSTS
 from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.outcomes import Outcome
 from uproot_nb.market.orderbook.rules import Rules
@@ -85,6 +86,8 @@ def simulate_asset_market(
             "An asset is traded all the time in a simulation, and call=True would clear no order.",
             "Write rules without call.",
         )
+    if allowed.no_loss:
+        raise BadMarket(f"{NO_COSTS}.", "Write rules without no_loss.")
     first = as_price(dividends.fundamental_value(1))
     warn_of_range(rules, _most(endowments, first), stacklevel=2)
     rows: list[dict[str, Any]] = []

@@ -12,6 +12,7 @@ from uproot_nb.market.analysis.period_events import PeriodEvents
 from uproot_nb.market.analysis.results import MarketTables, SimulatedMarket
 from uproot_nb.market.analysis.units import constraint_rows
 from uproot_nb.market.analysis.values import InducedValues, highest_value
+from uproot_nb.market.orderbook.hindrances import check_unendowed
 from uproot_nb.market.orderbook.rules import Rules
 from uproot_nb.market.traders.price_range import warn_of_range
 from uproot_nb.market.traders.simulated_period import SimulatedPeriod
@@ -81,7 +82,8 @@ def simulate_market(
             `Rules(lapse="trade")` does in every market.
 
     Raises:
-        BadMarket: a trader has no units, or units have no trader.
+        BadMarket: a trader has no units, or units have no trader; or rules of money make no sense,
+            since nobody has any.
     """
     named = {*values.values, *values.costs}
     if named != set(traders):
@@ -89,6 +91,7 @@ def simulate_market(
         raise BadMarket(f"Units and traders do not fit: {odd}.", "Give each trader units.")
     warn_of_range(rules, highest_value(values), stacklevel=2)
     allowed = rules or Rules()
+    check_unendowed(allowed)
     plans = [PlannedPeriod(period, values, allowed) for period in range(1, periods + 1)]
     return simulate_periods(
         traders, plans, steps=steps, seed=seed, clear_after_trade=clear_after_trade
