@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 import msgspec
 
 from uproot_nb.market.orderbook.amounts import Price
-from uproot_nb.market.orderbook.levels import Ladder
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.orderbook.outcomes import OrderEvent, Outcome, StatusChange
 
@@ -28,7 +27,18 @@ _Best = tuple[float, Price | None, Price | None]
 """A time, and the best bid and ask from then on."""
 _NO_QUOTES: _Best = (0.0, None, None)
 
-Ladders = Mapping[Side, Ladder]
+
+class _Quote(Protocol):
+    @property
+    def price(self) -> Price: ...
+
+
+class _Quotes(Protocol):
+    @property
+    def best(self) -> _Quote | None: ...
+
+
+Ladders = Mapping[Side, _Quotes]
 """Both sides of a book."""
 
 
