@@ -32,9 +32,8 @@ from uproot_nb.market.designs.trader_makers import (
     places_of_people,
 )
 from uproot_nb.market.orderbook.amounts import Price
-from uproot_nb.market.orderbook.hindrances import NO_COSTS, check_unendowed
 from uproot_nb.market.orderbook.presets import CLIFF, GJERSTAD_DICKHAUT, GODE_SUNDER
-from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.market.orderbook.rules import NO_COSTS, Rules, check_unendowed
 from uproot_nb.market.pages.page import MarketPage
 from uproot_nb.market.traders.asset_simulation import simulate_asset_market
 from uproot_nb.market.traders.market_bot import market_bot

@@ -16,8 +16,8 @@ from uproot_nb.market.orderbook.durations import is_duration
 from uproot_nb.market.orderbook.prices import PriceGrid
 
 __all__ = [
-    "NO_LIMIT", "AllowedTerms", "Lapse", "Rationing", "Rules", "SelfTrade", "Terms", "Timing",
-    "TradePrice",
+    "NO_COSTS", "NO_LIMIT", "AllowedTerms", "Lapse", "Rationing", "Rules", "SelfTrade", "Terms",
+    "Timing", "TradePrice", "check_unendowed",
 ]  # fmt: skip
 
 SelfTrade = Literal["refuse", "cancel_oldest"]
@@ -37,6 +37,12 @@ HIGHEST_PRICE = 10**12
 
 NO_LIMIT = 1_000_000
 """The highest price where an author names none: far above what anything is worth."""
+
+NO_COSTS = (
+    "no_loss=True needs values and costs, and an asset's traders have none: all their orders would "
+    "be refused"
+)
+"""Why an asset is not traded with `no_loss`."""
 
 _MONEY = ("tick", "max_price", "k", "margin", "floor", "ceiling")
 
@@ -364,3 +370,19 @@ class Rules:
 def _is_one_of(given: object, values: Iterable[object]) -> bool:
     """Return whether a word is among these, or True, False or None itself: 1 is not True here."""
     return any(given is one or (isinstance(one, str) and given == one) for one in values)
+
+
+def check_unendowed(rules: Rules) -> None:
+    """Refuse rules of money for traders with values and costs, whom nobody endows with cash."""
+    if rules.budget:
+        raise BadMarket(
+            "budget=True lets nobody buy here: traders with induced values have no cash, and a "
+            "simulation or a design endows them with none.",
+            "Leave out budget, or trade an asset: its traders have endowments.",
+        )
+    if rules.margin:
+        raise BadMarket(
+            f"margin={rules.margin!r} means nothing here: it is held back of cash, and traders "
+            "with induced values have none.",
+            "Leave out margin; max_short=… limits what they may owe without cash.",
+        )

@@ -10,8 +10,7 @@ from uproot_nb.experiment.pages import Check
 from uproot_nb.market.analysis.dividends import HOLDING_VALUE, LAST_DIVIDEND, Dividends, as_price
 from uproot_nb.market.market import Market
 from uproot_nb.market.orderbook.amounts import plain
-from uproot_nb.market.orderbook.hindrances import NO_COSTS
-from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.market.orderbook.rules import NO_COSTS, Rules
 from uproot_nb.market.pages.page import MarketPage
 from uproot_nb.realtime.game_pages import page_function
 from uproot_nb.session.entities import Player

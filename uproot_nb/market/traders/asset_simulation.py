@@ -20,10 +20,9 @@ from uproot_nb.market.analysis.values import induced_value_table
 from uproot_nb.market.orderbook.amounts import Price
 from uproot_nb.market.orderbook.book import Book
 from uproot_nb.market.orderbook.commands import due_commands, execute
-from uproot_nb.market.orderbook.hindrances import NO_COSTS
 from uproot_nb.market.orderbook.orders import Order, Side
 from uproot_nb.market.orderbook.outcomes import Outcome
-from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.market.orderbook.rules import NO_COSTS, Rules
 from uproot_nb.market.traders.price_range import highest_price, warn_of_range
 from uproot_nb.market.traders.trader import Shout, Trader, View, chosen_side
 

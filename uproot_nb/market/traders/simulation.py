@@ -12,8 +12,7 @@ from uproot_nb.market.analysis.period_events import PeriodEvents
 from uproot_nb.market.analysis.results import MarketTables, SimulatedMarket
 from uproot_nb.market.analysis.units import constraint_rows
 from uproot_nb.market.analysis.values import InducedValues, highest_value
-from uproot_nb.market.orderbook.hindrances import check_unendowed
-from uproot_nb.market.orderbook.rules import Rules
+from uproot_nb.market.orderbook.rules import Rules, check_unendowed
 from uproot_nb.market.traders.price_range import warn_of_range
 from uproot_nb.market.traders.simulated_period import SimulatedPeriod
 from uproot_nb.market.traders.timing import step_of
