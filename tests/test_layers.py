@@ -183,7 +183,7 @@ MONEY_AND_SURPLUS = {
 }  # fmt: skip
 """What institutions without order books take from the market: nothing of these knows a book."""
 INSTITUTIONS = [
-    "money", "refusals", "words", "game", "seen", "institution", "auctions", "demand",
+    "money", "refusals", "words", "game", "robot_moves", "institution", "auctions", "demand",
     "posted_offer", "oligopoly", "prediction_market", "recorded_rules", "views", "entries",
     "columns", "tables", "live_game", "page", "strategies",
 ]  # fmt: skip

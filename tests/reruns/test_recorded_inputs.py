@@ -69,7 +69,7 @@ async def test_a_session_with_every_kind_of_input_reruns(
         assert repeated.keys() == {
             "place", "claim", "room", "restart", "load", "call", "resume", "submit", "back",
             "not kept", "passed", "time_up", "connect", "disconnect", "apply", "state", "move",
-            "watch", "dropped", "dropout", "arrive",
+            "watch", "dropped", "dropout", "arrive", "bot",
         }  # fmt: skip
         monkeypatch.setitem(RULE, "factor", 3)
         first = rerun(run, ORDER, namespace=NAMES).first

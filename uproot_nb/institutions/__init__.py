@@ -18,7 +18,7 @@ from uproot_nb.institutions.oligopoly import BertrandMarket, CournotMarket
 from uproot_nb.institutions.page import InstitutionPage
 from uproot_nb.institutions.posted_offer import PostedOffer
 from uproot_nb.institutions.prediction_market import PredictionMarket
-from uproot_nb.institutions.seen import Move, Seen
+from uproot_nb.institutions.robot_moves import Move, Seen
 from uproot_nb.institutions.strategies.bot import institution_bot
 from uproot_nb.institutions.strategies.simulation import simulate_institution
 from uproot_nb.institutions.strategies.strategy import (

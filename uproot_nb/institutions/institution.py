@@ -11,7 +11,7 @@ from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.institutions import refusals, words
 from uproot_nb.institutions.game import Benchmark, Decision, Endowment, Game, Result
 from uproot_nb.institutions.money import Price, money_fields, on_grid
-from uproot_nb.institutions.seen import Move, Seen
+from uproot_nb.institutions.robot_moves import Move, Seen
 
 __all__ = ["AllowedAction", "Fact", "Feedback", "Institution", "no_formula"]
 

@@ -31,7 +31,7 @@ from uproot_nb.institutions.money import (
     ticks_above,
     total,
 )
-from uproot_nb.institutions.seen import Move, Seen
+from uproot_nb.institutions.robot_moves import Move, Seen
 
 __all__ = [
     "BertrandMarket", "CournotMarket", "bertrand_prices", "cournot_quantities", "shared_demand",

@@ -34,7 +34,7 @@ from uproot_nb.institutions.money import (
     ticks_within,
     total,
 )
-from uproot_nb.institutions.seen import Move, Seen
+from uproot_nb.institutions.robot_moves import Move, Seen
 from uproot_nb.market.analysis.equilibrium import equilibrium
 
 __all__ = ["PostedOffer"]

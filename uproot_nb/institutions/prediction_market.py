@@ -22,7 +22,7 @@ from uproot_nb.institutions.game import (
 )
 from uproot_nb.institutions.institution import AllowedAction, Fact, Institution
 from uproot_nb.institutions.money import Price, difference, money_fields, plain, product, total
-from uproot_nb.institutions.seen import Move, Seen
+from uproot_nb.institutions.robot_moves import Move, Seen
 
 __all__ = ["PredictionMarket", "scoring_rule_cost", "scoring_rule_prices"]
 

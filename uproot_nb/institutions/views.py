@@ -8,7 +8,7 @@ from typing import Any
 from uproot_nb.institutions import words
 from uproot_nb.institutions.game import ABSENT, Endowment, Game, Result, gone_before
 from uproot_nb.institutions.institution import AllowedAction, Institution
-from uproot_nb.institutions.seen import Move
+from uproot_nb.institutions.robot_moves import Move
 from uproot_nb.market.orderbook.amounts import plain
 
 __all__ = ["known_endowment", "spectator_view", "view_of"]

@@ -12,8 +12,8 @@ from uproot_nb.errors import BadMarket
 from uproot_nb.market.designs.design import Design
 from uproot_nb.market.policy import FEATURES, PolicyTrader
 from uproot_nb.market.traders.simulated_period import SimulatedPeriod
+from uproot_nb.market.traders.simulated_timing import turn_of
 from uproot_nb.market.traders.simulation import PlannedPeriod, period_of
-from uproot_nb.market.traders.timing import turn_of
 from uproot_nb.market.traders.trader import Trader, View
 
 try:

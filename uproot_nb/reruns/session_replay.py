@@ -198,6 +198,7 @@ class SessionReplay(Runtime):
             "dropped": self._replay_dropped,
             "watch": self._replay_watch,
             "state": self._replay_state,
+            "bot": self._replay_bot,
             "restart": self._replay_restart,
         }
 

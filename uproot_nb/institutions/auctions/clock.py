@@ -27,7 +27,7 @@ from uproot_nb.institutions.money import (
     ticks_within,
     total,
 )
-from uproot_nb.institutions.seen import Move, Seen
+from uproot_nb.institutions.robot_moves import Move, Seen
 
 __all__ = ["DutchClock", "EnglishClock"]
 

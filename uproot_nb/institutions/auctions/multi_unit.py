@@ -30,7 +30,7 @@ from uproot_nb.institutions.money import (
     product,
     total,
 )
-from uproot_nb.institutions.seen import Move, Seen
+from uproot_nb.institutions.robot_moves import Move, Seen
 
 __all__ = ["MultiUnitAuction", "Sale", "multi_unit_outcome"]
 

@@ -33,7 +33,7 @@ from uproot_nb.institutions.money import (
     plain,
     total,
 )
-from uproot_nb.institutions.seen import Move, Seen
+from uproot_nb.institutions.robot_moves import Move, Seen
 
 __all__ = ["SealedBidAuction", "sale_of_one", "sealed_bid_outcome"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from uproot_nb.bots.random_forms import random_form
 from uproot_nb.errors import BadMarket
-from uproot_nb.institutions.seen import Move, Seen
+from uproot_nb.institutions.robot_moves import Move, Seen
 from uproot_nb.institutions.strategies.strategy import Strategy
 
 __all__ = ["institution_bot"]

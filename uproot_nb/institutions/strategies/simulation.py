@@ -10,7 +10,7 @@ from uproot_nb.errors import BadMarket, OrderRefused
 from uproot_nb.institutions.entries import closing_entry, decision_entry, refusal_entry
 from uproot_nb.institutions.game import Decision, Game
 from uproot_nb.institutions.institution import Institution
-from uproot_nb.institutions.seen import Move, Seen
+from uproot_nb.institutions.robot_moves import Move, Seen
 from uproot_nb.institutions.strategies.strategy import Strategy
 from uproot_nb.institutions.tables import InstitutionTables, TimedEntry
 from uproot_nb.institutions.views import view_of

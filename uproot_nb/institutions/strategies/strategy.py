@@ -6,7 +6,7 @@ from random import Random
 from typing import Any, Protocol
 
 from uproot_nb.institutions.institution import Institution, no_formula
-from uproot_nb.institutions.seen import Move, Seen
+from uproot_nb.institutions.robot_moves import Move, Seen
 
 __all__ = ["BestReply", "EquilibriumStrategy", "Strategy", "ZeroIntelligence"]
 

@@ -15,7 +15,7 @@ from uproot_nb.market.analysis.values import InducedValues, highest_value
 from uproot_nb.market.orderbook.rules import Rules, check_unendowed
 from uproot_nb.market.traders.price_range import warn_of_range
 from uproot_nb.market.traders.simulated_period import SimulatedPeriod
-from uproot_nb.market.traders.timing import step_of
+from uproot_nb.market.traders.simulated_timing import step_of
 from uproot_nb.market.traders.trader import Trader
 
 __all__ = ["PlannedPeriod", "period_of", "simulate_market", "simulate_periods"]
