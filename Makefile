@@ -33,7 +33,7 @@ CORE := $(addprefix tests/,bridge engine experiment flow forms log realtime serv
 OLD := -W ignore::DeprecationWarning -W ignore::FutureWarning
 
 .PHONY: chaos demo lab docs quick short test test-all test-lowest test-3.13 mutants
-.PHONY: bench collected conformance lint vendor clean browser proxy r postgres hub
+.PHONY: bench collected conformance lint suite vendor clean browser proxy r postgres hub
 .DEFAULT_GOAL := demo
 
 demo: .venv/demo
@@ -52,7 +52,9 @@ docs: .venv/installed
 	$(BIN)/python -m mkdocs build --strict
 
 test: browser proxy r postgres
-	$(MAKE) --jobs=2 --output-sync lint collected
+	$(MAKE) --jobs=2 lint suite
+
+suite: collected
 	$(BIN)/python -m pytest $(CROWDED) -m "not slow"
 
 test-all: browser proxy r postgres hub

@@ -62,8 +62,8 @@ def marked(fence: Fence) -> bool:
 
 
 LONG = {
-    "bots", "chat", "consent", "forms", "groups", "market_studies", "markets", "robots",
-    "simulations", "study", "timeouts",
+    "bots", "chat", "consent", "forms", "groups", "market_studies", "markets", "pages",
+    "robots", "simulations", "study", "timeouts",
 }  # fmt: skip
 """The pools and clusters of simulations take minutes, and the others some seconds."""
 

@@ -475,7 +475,7 @@ class Walk(RuleBasedStateMachine):
 
 Walk.TestCase.settings = examples(
     30,
-    stateful_step_count=20,
+    stateful_step_count=12,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestWalks = Walk.TestCase

@@ -79,6 +79,7 @@ async def test_a_gateway_counts_its_calls_and_says_when_its_broker_is_away(
         await until(lambda: health(metrics) == "cut off")
 
 
+@pytest.mark.slow
 def test_the_kernel_does_not_get_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UPROOT_NB_METRICS_TOKEN", "a-token-for-prometheus-0123")
     curious = "import os\nprint('TOKENS', [name for name in os.environ if 'TOKEN' in name])"

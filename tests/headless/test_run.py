@@ -347,6 +347,7 @@ def test_another_name_and_database_and_the_option_of_before(headless: Any, tmp_p
         assert len(log.state) == 2
 
 
+@pytest.mark.slow
 def test_a_blocking_cell_does_not_keep_participants_out(headless: Any) -> None:
     run = headless(EXPERIMENT, "import time\nwhile True: time.sleep(0.1)")
     run.says("the notebook says hello")

@@ -131,6 +131,7 @@ def leave(jupyter: LiveJupyter, kernel: Kernel) -> Kernel:
 @pytest.mark.parametrize(
     "end", [restart, *(pytest.param(end, marks=pytest.mark.slow) for end in (shut_down, leave))]
 )
+@pytest.mark.slow
 def test_a_kernel_that_ends_politely_leaves_no_call_half_done(
     jupyter: LiveJupyter, end: Callable[[LiveJupyter, Kernel], Kernel]
 ) -> None:

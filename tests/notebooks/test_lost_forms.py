@@ -77,6 +77,7 @@ def send(link: str) -> int:
         return 0
 
 
+@pytest.mark.slow
 def test_whoever_reads_that_a_form_was_sent_has_it_stored_and_a_page_sends_it_by_itself(
     lab: LiveJupyter, context: BrowserContext
 ) -> None:

@@ -22,6 +22,7 @@ def people(auction: OpenNotebook, person: Person) -> list[Participant]:
     return [person(link).arrive() for link in auction.links[:3]]
 
 
+@pytest.mark.slow
 def test_a_reply_reaches_the_caller_alone(people: list[Participant]) -> None:
     buyer, seller, other = people
     reply = buyer.call("post_offer", 40)

@@ -317,6 +317,7 @@ def is_claimed(log: PostgresLog) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_a_writer_that_stops_in_the_middle_of_a_batch_leaves_all_or_nothing(
     address: str,
 ) -> None:

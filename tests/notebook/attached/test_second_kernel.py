@@ -28,6 +28,7 @@ def run_notebook(folder: Path, *cells: str) -> list[str]:
 
 
 @pytest.mark.long
+@pytest.mark.slow
 def test_a_notebook_in_a_second_kernel_looks_steers_and_freezes_through_a_restart(
     tmp_path: Path,
 ) -> None:
