@@ -50,8 +50,8 @@ from uproot_nb.market.traders import (
     asset_simulation,
     simulate_asset_market,
     simulate_market,
+    simulated_timing,
     simulation,
-    timing,
 )
 from uproot_nb.market.traders.draws import one_of
 from uproot_nb.market.traders.market_bot import _Play
@@ -146,7 +146,7 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     for module in (simulation, asset_simulation):
         monkeypatch.setattr(module, "Random", NotedRandom)
-    monkeypatch.setattr(timing, "one_of", noted_one_of)
+    monkeypatch.setattr(simulated_timing, "one_of", noted_one_of)
     return drawn
 
 
