@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import settings
 
-__all__ = ["THOROUGH", "USUAL", "examples"]
+__all__ = ["THOROUGH", "USUAL", "examples", "some_of"]
 
 USUAL = "usual"
 THOROUGH = "thorough"
@@ -16,8 +16,13 @@ _SHARE = 4
 _FEW = 10
 
 
+def some_of(count: int) -> int:
+    """Return *count* with the profile "thorough", and a quarter of it otherwise."""
+    if settings.get_current_profile_name() == THOROUGH:
+        return count
+    return max(_FEW, count // _SHARE)
+
+
 def examples(count: int, **others: Any) -> settings:
-    """Try *count* examples with the profile "thorough", and a quarter of them otherwise."""
-    if settings.get_current_profile_name() != THOROUGH:
-        count = max(_FEW, count // _SHARE)
-    return settings(max_examples=count, deadline=None, **others)
+    """Try so many examples, or some of them (`some_of`)."""
+    return settings(max_examples=some_of(count), deadline=None, **others)

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.examples import examples
+from tests.examples import examples, some_of
 from tests.running import Browser, plain, serving, set_clock
 from uproot_nb import (
     Between,
@@ -475,7 +475,7 @@ class Walk(RuleBasedStateMachine):
 
 Walk.TestCase.settings = examples(
     30,
-    stateful_step_count=12,
+    stateful_step_count=some_of(20),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestWalks = Walk.TestCase

@@ -27,6 +27,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from tests.examples import some_of
 from tests.worlds_at_rest import Worlds, events_of, loaded, replayed
 from uproot_nb.errors import ClosedRun, Unstorable
 from uproot_nb.log.codec import MAX_DEPTH
@@ -266,7 +267,7 @@ def test_the_log_reproduces_any_sequence_of_changes(worlds: Worlds) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Here,
         settings=settings(
-            max_examples=50,
+            max_examples=some_of(100),
             stateful_step_count=30,
             deadline=None,
             report_multiple_bugs=False,

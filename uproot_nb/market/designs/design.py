@@ -239,8 +239,7 @@ class Design:
         """Simulate one market, of one group; the same seed gives the same.
 
         Raises:
-            BadMarket: the design has several arms, or no robot traders; or its rules have a budget,
-                and nobody cash.
+            BadMarket: the design has several arms, or no robot traders.
         """
         self._check_one_arm("simulate(seed)")
         if self.asset is not None:
@@ -257,7 +256,7 @@ class Design:
 
         Raises:
             BadMarket: the design has several arms, or no robot traders; or this is a design of an
-                asset, whose traders have no values; or its rules have a budget, and nobody cash.
+                asset, whose traders have no values.
         """
         self._check_one_arm("planned(seed)")
         if self.asset is not None:
