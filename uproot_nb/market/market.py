@@ -75,6 +75,7 @@ class Market:
         self.title: str = data.get("title", data["name"])
         """The name without the group's."""
         self.period: int = data["period"]
+        self._place = _place_of(data)
         self._beside: Sequence[str] | None = data.get("beside")
         """The titles of the markets that may share a purse; older logs lack them."""
         self.rules = Rules.recorded(dict(data["rules"]))
@@ -214,8 +215,7 @@ class Market:
         if self.rules.purse is None:
             return []
         world = world_of(self.model)
-        place = {"name": self.name, "title": self.title, "period": self.period}
-        names = _Purses.of(world).beside(self.model.name, place)
+        names = _Purses.of(world).beside(self.model.name, self._place)
         found = (self._tagged(world, name) for name in names)
         return [one for one in found if one is not None and self._shares_with(one)]
 
@@ -780,8 +780,10 @@ class Market:
         the others are paid with this market's cash.
         """
         others = self.purse_markets()
+        if not others:
+            return None
         limits = [book.spendable(player) for book in (self._book, *(one.book for one in others))]
-        if not others or all(cash is None for cash in limits):
+        if all(cash is None for cash in limits):
             return None
         return total(other._left(player) for other in others)
 
@@ -838,14 +840,15 @@ class _Purses:
 
     def add(self, name: str, data: Mapping[str, Any]) -> None:
         """Add a market by its model's name and what the model says of it."""
-        self._names.setdefault(_period_of(data), {})[name] = None
+        self._names.setdefault(_place_of(data), {})[name] = None
 
-    def beside(self, name: str, data: Mapping[str, Any]) -> Iterator[str]:
-        """Yield the models of the other markets of the same period and group."""
-        return (other for other in list(self._names.get(_period_of(data), ())) if other != name)
+    def beside(self, name: str, place: tuple[str, int]) -> list[str]:
+        """Return the models of the other markets of a group and period."""
+        return [other for other in self._names.get(place, ()) if other != name]
 
 
-def _period_of(data: Mapping[str, Any]) -> tuple[str, int]:
+def _place_of(data: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the group in a market's name, and the period."""
     title = str(data.get("title", data["name"]))
     return str(data["name"])[len(title) :], int(data["period"])
 

@@ -279,9 +279,11 @@ class Entity:
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a field's value, or *default* where it is not set."""
-        try:
-            return getattr(self, name)
-        except UnknownField:
+        world = self._world
+        with world.lock:
+            known = name in world.state.fields.get(self.subject, ())
+            if known or hasattr(type(self), name) or (self._kind, name) in world.virtual_fields:
+                return getattr(self, name)
             return default
 
     def fields(self) -> dict[str, Any]:

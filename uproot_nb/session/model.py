@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
+
 from uproot_nb.errors import UnknownModel, Unstorable
 from uproot_nb.experiment.entries import Entry, build_entry, field_names, values_of
 from uproot_nb.experiment.identifiers import ModelIdentifier
@@ -116,7 +118,7 @@ class Model(Entity):
         record = {
             "id": str(identifier), "time": world.journal.clock(), "type": kind, "fields": fields,
         }  # fmt: skip
-        text = world.codec.encode({"path": [], "values": [record]})
+        text = orjson.dumps({"path": [], "values": [record]}).decode()  # texts and a number
         world.journal.write(event, self.subject, ENTRIES, text)
         list.append(records, record)
         return identifier
