@@ -183,7 +183,7 @@ async def test_of_ten_thousand_requests_of_one_player_a_kernel_has_a_few_hundred
         bob = await Browser.open(run, 1)
         name = close_gate(run, 0)
         await Browser(run.link(run.players[0])).fetch(body={"_uproot_begin": "1"})
-        tasks = run._runtime._tasks
+        tasks = run._runtime.tasks._tasks
         before = len(tasks)
 
         async def all_at_once() -> list[HttpReply | None]:

@@ -51,6 +51,7 @@ from uproot_nb.engine.effects import Effects
 from uproot_nb.engine.erasing import Erasing
 from uproot_nb.engine.interventions import Interventions
 from uproot_nb.engine.process_exit import leave_before_exit, stay
+from uproot_nb.engine.session_tasks import SessionTasks
 from uproot_nb.engine.stays import Stays
 from uproot_nb.engine.stewards import FromSteward, Stewards
 from uproot_nb.engine.watchdog import Watchdog
@@ -77,7 +78,7 @@ from uproot_nb.session.entities import Player
 from uproot_nb.session.error_reports import ErrorReports
 from uproot_nb.session.functions import find_function
 from uproot_nb.session.interrupts import SECTIONS
-from uproot_nb.session.steps import NOBODY, Cause, StepLock, StepLoop, Steps, drive
+from uproot_nb.session.steps import Cause, StepLock, StepLoop
 from uproot_nb.session.world import World
 from uproot_nb.version import VERSION
 
@@ -147,8 +148,6 @@ class Runtime:
         secret: the session's, if the log has claimed it already.
     """
 
-    _tasks: dict[asyncio.Task[Any], bool]
-    """The loop's tasks, and whether each runs until the run ends."""
     _channel: Channel | None = None
     _notebook = ""
     """The hash of the notebook's source that the log has."""
@@ -193,13 +192,12 @@ class Runtime:
         self.name, self.setup = name, setup
         self._connect, self._disconnect, self._show = connect, disconnect, show
         self._cell = outside
-        self.url, self.closed = "", False
+        self.url = ""
         self._closing = threading.Lock()
         self.lock = StepLock()
         self.loop = make_loop(self.lock)
         self._description: dict[str, Any] = {"entries": {}, "codebook": {}}
         self._sockets: dict[str, dict[int, str]] = {}  # by player: what carries each socket
-        self._tasks = {}
         secret = log.claim(name) if secret is None else secret
         try:
             self.world = World(
@@ -213,11 +211,12 @@ class Runtime:
         self.is_new = not self.world.state.opened
         self.world.send, self.world.drain = self._send, self._drain
         self.reports = ErrorReports(self.world, show)
-        self.delivery = Delivery(self.world, self._spawn)
+        self.tasks = SessionTasks(self.world, self.reports, self._outside)
+        self.delivery = Delivery(self.world, self.tasks.start)
         self.files = AppFiles(self.world, simulate)
         self.flow = Flow(
             self.world, setup, self.delivery, self.reports, make_templates, self.files,
-            self._spawn, self._introduce, language, simulate,
+            self.tasks.start, self._introduce, language, simulate,
         )  # fmt: skip
         self.dropouts = Dropouts(
             self.world, self._call_handler, self.find_function, self.flow.wake_waiting,
@@ -239,6 +238,11 @@ class Runtime:
         self.watchdog = Watchdog(self.lock, self.loop, self._warn, self.calls.note_held)
         self._thread = threading.Thread(target=self._work, name=f"uproot_nb {name}", daemon=True)
         self.lock.who = lambda: outside().cause
+
+    @property
+    def closed(self) -> bool:
+        """Whether the run has ended, or is ending."""
+        return self.world.closing
 
     # ---- opening and closing ----
 
@@ -473,8 +477,7 @@ class Runtime:
         self._ignores_messages = True
         self.calls.pause()
         self._stop_clocks()
-        ending = [task for task, endless in self._tasks.items() if not endless]
-        finishing = [*self.calls.running, *ending]
+        finishing = [*self.calls.running, *self.tasks.ending()]
         if finishing:
             await asyncio.wait(finishing, timeout=FINISHING_SECONDS)
         await self._cancel_all()
@@ -497,12 +500,8 @@ class Runtime:
         self.dropouts.close()
 
     async def _cancel_all(self) -> None:
-        self.closed = self.world.closing = True
-        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=2.0)
+        self.world.closing = True
+        await self.tasks.cancel_all()
         await self.calls.close()
 
     async def _end(self) -> None:
@@ -545,11 +544,11 @@ class Runtime:
             self.world.journal.check_place, self.reports.settle, self.calls.note_long,
             self._follow_clock,
         )  # fmt: skip
-        self.beside(repeat(LOOK_SECONDS, report, *acts))
-        self.beside(repeat(2 * LOOK_SECONDS, report, self._tick, self._give_sign))
+        self.tasks.beside(repeat(LOOK_SECONDS, report, *acts))
+        self.tasks.beside(repeat(2 * LOOK_SECONDS, report, self._tick, self._give_sign))
         if isinstance(self.world.log, TransferableLog):
             look = partial(self._look_for_handover, self.world.log)
-            self.beside(repeat(HANDOVER_LOOK_SECONDS, report, look))
+            self.tasks.beside(repeat(HANDOVER_LOOK_SECONDS, report, look))
 
     def _tick(self) -> None:
         """Save a snapshot if one is due."""
@@ -618,7 +617,7 @@ class Runtime:
             self.stewards.forget()
         if self.closed:
             return
-        self.beside(self._redial())  # first, so that no error below prevents it
+        self.tasks.beside(self._redial())  # first, so that no error below prevents it
         self._show(
             f"The participant server at {self.url} is gone. Participants' pages try again "
             "until it is back, and so does this run; it continues by itself.",
@@ -677,12 +676,14 @@ class Runtime:
     def _receive_other(self, message: BridgeMessage) -> None:
         match message:
             case HttpRequest(action="room" | "enter"):
-                self._spawn(self._answer(message, self._answer_room))
+                self.tasks.start(self._answer(message, self._answer_room))
             case RoomWaiting():
                 self.rooms.note_waiting(message)
             case HttpRequest():
                 is_known = message.player == "" or message.player in self.world.state.players
-                self._spawn(self._answer(message, self.flow.answer if is_known else _no_answer))
+                self.tasks.start(
+                    self._answer(message, self.flow.answer if is_known else _no_answer)
+                )
             case PartsWanted():
                 self._note_wanted(message)
             case SocketOpened():
@@ -872,7 +873,7 @@ class Runtime:
     def _introduce_soon(self, player: Player) -> None:
         """Run the author's new_player on the loop; after a kill, the next kernel runs it."""
         cause = Cause(player.name, "", "new_player", "")
-        self.loop.call_soon_threadsafe(lambda: self._spawn(self._introduce(player), cause))
+        self.loop.call_soon_threadsafe(lambda: self.tasks.start(self._introduce(player), cause))
 
     def _places(self) -> int:
         """Return how many places there are, without those that were given to others."""
@@ -884,7 +885,7 @@ class Runtime:
         for _ in range(missing):
             self.wait_for(self.open_place(claimed=False))
 
-    # ---- state and tasks ----
+    # ---- state ----
 
     def set_state(self, state: str) -> None:
         """Pause or resume: "paused", "running"."""
@@ -903,67 +904,6 @@ class Runtime:
     def _go_on(self) -> None:
         if self.flow.state == "running":
             self.calls.resume()
-
-    def spawn(
-        self, coroutine: Coroutine[Any, Any, Any], cell: Cause | None = None
-    ) -> asyncio.Task[Any]:
-        """Run a coroutine in the background, until the run ends; its errors are shown.
-
-        Args:
-            cell: the cell that asks for it; None for the experiment's code.
-        """
-        name = getattr(coroutine, "__qualname__", "task")
-        actor, page, _, code = cell or self.lock.cause or NOBODY
-        if cell is None and actor == "researcher":
-            actor = ""  # new_session or restart, whose tasks a rerun starts again
-        cause = Cause(actor, page, f"task {name}", code)
-        steps = drive(Steps(coroutine, self.lock, cause))
-        return self._spawn(steps, cause, endless=True)
-
-    def spawn_from_cell(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
-        """Run a coroutine in the background, from any thread but the run's own, without waiting."""
-        if self.closed:
-            coroutine.close()
-            raise ClosedRun(self.name)
-        outcome: Future[Any] = Future()
-        cell = self._outside()
-
-        def start() -> None:
-            task = self.spawn(coroutine, cell)
-            outcome.add_done_callback(
-                lambda done: done.cancelled() and self.loop.call_soon_threadsafe(task.cancel)
-            )
-            task.add_done_callback(lambda done: _copy_outcome(done, outcome))
-
-        self.loop.call_soon_threadsafe(start)
-        return outcome
-
-    def beside(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any] | None:
-        """Run a coroutine of our own, from the loop, until the run ends."""
-        if self.closed:
-            coroutine.close()
-            return None
-        return self._spawn(coroutine, endless=True)
-
-    def _spawn(
-        self,
-        coroutine: Coroutine[Any, Any, Any],
-        cause: Cause | None = None,
-        *,
-        endless: bool = False,
-    ) -> asyncio.Task[Any]:
-        task = asyncio.Task(coroutine, loop=self.loop)
-        self._tasks[task] = endless
-        task.add_done_callback(lambda done: self._ended(done, cause))
-        return task
-
-    def _ended(self, task: asyncio.Task[Any], cause: Cause | None) -> None:
-        self._tasks.pop(task, None)
-        if task.cancelled() or task.exception() is None or self.closed:
-            return
-        error = task.exception()
-        assert error is not None
-        self.reports.report(error, cause or Cause("", "", "uproot_nb", ""))
 
     # ---- code ----
 
@@ -1096,7 +1036,7 @@ class Runtime:
     def _call_handler(self, handler: Handler, player: Player) -> None:
         cause = self.flow.moves.cause(player, getattr(handler, "__name__", "dropout"))
         self.loop.call_soon_threadsafe(
-            lambda: self._spawn(self._handle(handler, player, cause))
+            lambda: self.tasks.start(self._handle(handler, player, cause))
         )  # a cell may have marked the player
 
     async def _handle(self, handler: Handler, player: Player, cause: Cause) -> None:
@@ -1136,14 +1076,3 @@ def _words_of(message: TakenOver | RoomShared, session: str) -> str:
 async def _no_answer(request: HttpRequest) -> bool:
     """Answer a request for a player whom this session does not have."""
     return False
-
-
-def _copy_outcome(task: asyncio.Task[Any], outcome: Future[Any]) -> None:
-    if outcome.done():
-        return
-    if task.cancelled():
-        outcome.cancel()
-    elif task.exception() is not None:
-        outcome.set_exception(task.exception())
-    else:
-        outcome.set_result(task.result())

@@ -246,7 +246,7 @@ class Run(Steering, Paying, ErasingRuns, StudyTables):
 
         The future has the result (`.result()`); `.cancel()` ends the coroutine.
         """
-        return self._runtime.spawn_from_cell(coroutine)
+        return self._runtime.tasks.spawn_from_cell(coroutine)
 
     def bots(
         self,
