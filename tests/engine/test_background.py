@@ -10,6 +10,7 @@ import pytest
 
 from tests.running import Browser, Faulty, serving, until, until_true
 from uproot_nb import Page
+from uproot_nb.engine import registration
 from uproot_nb.engine import runtime as runtimes
 from uproot_nb.engine.background import repeat
 
@@ -73,7 +74,7 @@ async def test_a_line_that_is_lost_is_made_again_whatever_fails_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An error about one player's absence affects neither the others nor the connection."""
-    monkeypatch.setattr(runtimes, "REDIAL_SECONDS", 0.02)
+    monkeypatch.setattr(registration, "REDIAL_SECONDS", 0.02)
 
     def oh(player: Any) -> None:
         raise KeyError("oh")
@@ -84,9 +85,9 @@ async def test_a_line_that_is_lost_is_made_again_whatever_fails_meanwhile(
             await Browser.open(run, number)
         await until(lambda: all(player.online for player in run.players))
         monkeypatch.setattr(runtime.flow, "note_presence", oh)
-        line = runtime._channel
+        line = runtime.line._channel
         runtime.loop.call_soon_threadsafe(line._other.close)
-        await until(lambda: runtime._channel not in (None, line))
+        await until(lambda: runtime.line._channel not in (None, line))
         assert not any(player.online for player in run.players)
         assert "KeyError" in run.errors["type"].tolist()
 

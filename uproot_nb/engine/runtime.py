@@ -14,36 +14,11 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
-import orjson
-
-from uproot_nb.bridge.channel import Channel
 from uproot_nb.bridge.messages import (
-    NO_ANSWER,
-    BridgeMessage,
     CloseSession,
-    CloseSocket,
-    CommitTimes,
-    HttpReply,
-    HttpRequest,
-    Invoke,
-    Misuse,
-    OpenSession,
-    PageReport,
-    PartsWanted,
-    RoomShared,
-    RoomWaiting,
-    ScriptError,
-    ServeFiles,
     SetState,
-    SiteMoved,
-    SocketClosed,
-    SocketOpened,
-    StewardClosed,
-    StewardMessage,
-    StewardOpened,
-    StewardRequest,
-    TakenOver,
 )
+from uproot_nb.engine.attendance import Attendance
 from uproot_nb.engine.background import repeat
 from uproot_nb.engine.calls import Calls
 from uproot_nb.engine.changed_subjects import ChangedSubjects
@@ -51,11 +26,13 @@ from uproot_nb.engine.effects import Effects
 from uproot_nb.engine.erasing import Erasing
 from uproot_nb.engine.interventions import Interventions
 from uproot_nb.engine.process_exit import leave_before_exit, stay
+from uproot_nb.engine.registration import Registration
+from uproot_nb.engine.server_line import Connect, ServerLine
+from uproot_nb.engine.server_messages import ServerMessages
 from uproot_nb.engine.session_tasks import SessionTasks
 from uproot_nb.engine.stays import Stays
-from uproot_nb.engine.stewards import FromSteward, Stewards
 from uproot_nb.engine.watchdog import Watchdog
-from uproot_nb.errors import BridgeRefused, ClaimLost, ClosedRun, SessionElsewhere, UprootError
+from uproot_nb.errors import ClaimLost, ClosedRun, UprootError
 from uproot_nb.experiment.execution import leave_thread_to
 from uproot_nb.experiment.field_descriptions import describe_experiment, describe_fields
 from uproot_nb.experiment.money.payment import Payment
@@ -73,7 +50,7 @@ from uproot_nb.log.codec import Resolve
 from uproot_nb.log.log import EventLog, TransferableLog
 from uproot_nb.realtime.delivery import Delivery
 from uproot_nb.realtime.rooms import Door, Rooms
-from uproot_nb.session.breaking import StepBroken, break_thread
+from uproot_nb.session.breaking import break_thread
 from uproot_nb.session.entities import Player
 from uproot_nb.session.error_reports import ErrorReports
 from uproot_nb.session.functions import find_function
@@ -82,18 +59,12 @@ from uproot_nb.session.steps import Cause, StepLock, StepLoop
 from uproot_nb.session.world import World
 from uproot_nb.version import VERSION
 
-__all__ = ["Connect", "Runtime"]
+__all__ = ["Runtime"]
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-Connect = Callable[
-    [Callable[[list[BridgeMessage]], None], Callable[[], None]], Awaitable[tuple[Channel, str]]
-]
-"""Connects to a participant server: (receive, lost) → (channel, participant root URL)."""
-
-REDIAL_SECONDS = 1.0
 LOOK_SECONDS = 0.5
 """Seconds between two checks of the log's file, the clock and waiting reports."""
 BREAK_SECONDS = 1.0
@@ -148,25 +119,17 @@ class Runtime:
         secret: the session's, if the log has claimed it already.
     """
 
-    _channel: Channel | None = None
     _notebook = ""
     """The hash of the notebook's source that the log has."""
-    origin = ""
-    """The file of the session's log; "" if it is in memory."""
     _leaving: Future[None] | None = None
     _letting_go: asyncio.Task[None] | None = None
     lost: ClaimLost | None = None
     """Why another kernel serves the session, if it has taken it over."""
     handed_over = False
     """Whether the session was left to another kernel on request."""
-    _ignores_messages = False
-    """Whether the server's messages are left to the next kernel."""
 
     redefined: Callable[[type[Page], bool], None] | None = None
     """Called under the lock with a page that has new code, and whether its browsers reload."""
-
-    stewards: Stewards | None = None
-    """Serves monitors' web pages and the REST API; None in a rehearsal or rerun."""
 
     has_effects = True
     """Whether outside effects are performed; False in a rehearsal or rerun."""
@@ -190,14 +153,11 @@ class Runtime:
         secret: bytes | None = None,
     ) -> None:
         self.name, self.setup = name, setup
-        self._connect, self._disconnect, self._show = connect, disconnect, show
-        self._cell = outside
-        self.url = ""
+        self._show, self._cell = show, outside
         self._closing = threading.Lock()
         self.lock = StepLock()
         self.loop = make_loop(self.lock)
         self._description: dict[str, Any] = {"entries": {}, "codebook": {}}
-        self._sockets: dict[str, dict[int, str]] = {}  # by player: what carries each socket
         secret = log.claim(name) if secret is None else secret
         try:
             self.world = World(
@@ -209,7 +169,8 @@ class Runtime:
         self.loop.session = self.world
         self._do_as_in(setup.apps)
         self.is_new = not self.world.state.opened
-        self.world.send, self.world.drain = self._send, self._drain
+        self.line = ServerLine(connect, disconnect)
+        self.world.send, self.world.drain = self.line.send, self.line.drain
         self.reports = ErrorReports(self.world, show)
         self.tasks = SessionTasks(self.world, self.reports, self._outside)
         self.delivery = Delivery(self.world, self.tasks.start)
@@ -229,6 +190,7 @@ class Runtime:
         self.interventions = Interventions(*parts, self._introduce_soon)
         self.erasing = Erasing(self.world, self.flow)
         self.calls = Calls(self.world, self.flow, self.reports)
+        self._connect_parts()
         self.page_code = PageCode(self.world, self.flow.apps, self.reports, self._take_new_code)
         self.changes = ChangedSubjects(self.world.journal, self.world.state)
         self.stays = Stays(self.world, lambda: self.flow.timeouts.elapsed)
@@ -238,6 +200,19 @@ class Runtime:
         self.watchdog = Watchdog(self.lock, self.loop, self._warn, self.calls.note_held)
         self._thread = threading.Thread(target=self._work, name=f"uproot_nb {name}", daemon=True)
         self.lock.who = lambda: outside().cause
+
+    def _connect_parts(self) -> None:
+        """Make the parts between the participant server and those that answer it."""
+        report = self._note_failure
+        self.attendance = Attendance(self.world, self.flow, self.dropouts, report)
+        self.inbox = ServerMessages(
+            self.world, self.line, self.flow, self.calls, self.rooms, self.delivery,
+            self.attendance, self.tasks, self.reports, report,
+        )  # fmt: skip
+        self.registration = Registration(
+            self.world, self.line, self.inbox, self.flow, self.rooms, self.files,
+            self.attendance, self.tasks, self._show, report,
+        )  # fmt: skip
 
     @property
     def closed(self) -> bool:
@@ -436,7 +411,7 @@ class Runtime:
                 return
 
     async def _begin(self, players: int) -> None:
-        self._reset_presence()
+        self.attendance.reset()
         for page in self.flow.pages:
             self.note_code(page)
         cause = Cause("researcher", "", "new_session" if self.is_new else "restart", "")
@@ -458,7 +433,7 @@ class Runtime:
         self.flow.resume()
         self.dropouts.resume()
         self.effects.resume()
-        await self._dial()
+        await self.registration.dial()
         self._watch_over()
 
     def _stop(self, seconds: float = 5.0, for_another: bool = False) -> None:
@@ -474,7 +449,7 @@ class Runtime:
             log.release(self.name)
 
     async def _leave(self) -> None:
-        self._ignores_messages = True
+        self.inbox.ignored = True
         self.calls.pause()
         self._stop_clocks()
         finishing = [*self.calls.running, *self.tasks.ending()]
@@ -483,17 +458,8 @@ class Runtime:
         await self._cancel_all()
         self.reports.settle(everything=True)
         await self.world.journal.settle(FINISHING_SECONDS)
-        await self._hang_up()
+        await self.line.hang_up()
         self.world.journal.close()
-
-    async def _hang_up(self) -> None:
-        """Disconnect once everything is sent, without closing the session."""
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            while channel.unsent and not channel.closed:
-                await asyncio.sleep(0.002)
-            channel.close()
-        await self._disconnect()
 
     def _stop_clocks(self) -> None:
         self.flow.close()
@@ -513,11 +479,7 @@ class Runtime:
         try:
             self.world.journal.close()
         finally:
-            if self._channel is not None:
-                self._channel.send(CloseSession(self.world.key))
-                self._channel.close()
-                await asyncio.sleep(0)  # the channel writes at the end of the turn
-            await self._disconnect()
+            await self.line.end(CloseSession(self.world.key))
             self.files.close()
             self.delivery.close()
 
@@ -545,7 +507,7 @@ class Runtime:
             self._follow_clock,
         )  # fmt: skip
         self.tasks.beside(repeat(LOOK_SECONDS, report, *acts))
-        self.tasks.beside(repeat(2 * LOOK_SECONDS, report, self._tick, self._give_sign))
+        self.tasks.beside(repeat(2 * LOOK_SECONDS, report, self._tick, self.registration.give_sign))
         if isinstance(self.world.log, TransferableLog):
             look = partial(self._look_for_handover, self.world.log)
             self.tasks.beside(repeat(HANDOVER_LOOK_SECONDS, report, look))
@@ -553,17 +515,6 @@ class Runtime:
     def _tick(self) -> None:
         """Save a snapshot if one is due."""
         self.world.journal.tick()
-
-    def _give_sign(self) -> None:
-        """Send the participant server a sign of life, and how the log is doing."""
-        self._send(SetState(self.world.key, self._shown_state()))
-        journal = self.world.journal
-        self._send(
-            CommitTimes(
-                self.world.key, list(journal.commits.counts), journal.commits.seconds,
-                journal.committed, journal.uncommitted_count,
-            )
-        )  # fmt: skip
 
     def _follow_clock(self) -> None:
         """Move deadlines if the system clock was set, or the machine has slept."""
@@ -584,179 +535,12 @@ class Runtime:
         else:
             self._note_failure(error)
 
-    # ---- the connection to the participant server ----
-
-    async def _dial(self) -> None:
-        self._channel, self.url = await self._connect(self._receive, self._connection_lost)
-        self.flow.timeouts.note_connection(True)
-        world = self.world
-        self._send(
-            OpenSession(
-                world.key, self.name, world.join_secret, self._shown_state(), world.tokens(),
-                self.origin,
-            )
-        )  # fmt: skip
-        for app in self.setup.apps:
-            self._offer_files(app)
-        self.rooms.announce()
-
-    def _send(self, message: BridgeMessage) -> None:
-        if self._channel is not None:
-            self._channel.send(message)
-
-    async def _drain(self, number: int) -> None:
-        if self._channel is not None:
-            await self._channel.drain(number)
-
-    def _connection_lost(self) -> None:
-        self._channel = None
-        self.flow.timeouts.note_connection(False)
-        self.delivery.forget_sockets()
-        self.flow.streams.stop()
-        if self.stewards is not None:
-            self.stewards.forget()
-        if self.closed:
-            return
-        self.tasks.beside(self._redial())  # first, so that no error below prevents it
-        self._show(
-            f"The participant server at {self.url} is gone. Participants' pages try again "
-            "until it is back, and so does this run; it continues by itself.",
-            Cause("", "", "line", ""),
-        )
-        with self.lock:
-            if not self.closed:
-                self._reset_presence()
-
-    async def _redial(self) -> None:
-        while not self.closed:
-            await asyncio.sleep(REDIAL_SECONDS)
-            try:
-                await self._dial()
-            except SessionElsewhere as elsewhere:
-                self._note_failure(elsewhere)  # shown once: equal errors are grouped
-                continue
-            except (BridgeRefused, OSError):
-                continue
-            except Exception as error:  # whatever it is: participants wait for the next attempt
-                self._drop_line()
-                self._note_failure(error)
-                continue
-            self._show(
-                "The participant server is back, and participants are coming back.",
-                Cause("", "", "line", ""),
-            )
-            return
-
-    def _drop_line(self) -> None:
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            channel.close()
-
-    def _receive(self, messages: list[BridgeMessage]) -> None:
-        if self._ignores_messages:
-            return
-        for message in messages:
-            try:
-                if type(message) is Invoke:
-                    self.calls.receive(message)
-                else:
-                    self._receive_other(message)
-            except (Exception, StepBroken) as error:  # the border around one: the others follow
-                self._note_failure(error)
-                if type(message) is Invoke:
-                    self.calls.give_up(message)
-
     def _note_failure(self, error: BaseException) -> None:
         """Report an internal error, which must not stop the code after it."""
         try:
             self.reports.report(error, Cause("", "", "uproot_nb", ""))
         except Exception:  # the log is closed
             logger.exception("Session %r: %r could not be reported.", self.name, error)
-
-    def _receive_other(self, message: BridgeMessage) -> None:
-        match message:
-            case HttpRequest(action="room" | "enter"):
-                self.tasks.start(self._answer(message, self._answer_room))
-            case RoomWaiting():
-                self.rooms.note_waiting(message)
-            case HttpRequest():
-                is_known = message.player == "" or message.player in self.world.state.players
-                self.tasks.start(
-                    self._answer(message, self.flow.answer if is_known else _no_answer)
-                )
-            case PartsWanted():
-                self._note_wanted(message)
-            case SocketOpened():
-                self.delivery.catch_up(message)
-                self._note_presence(message.player, message.socket, True, message.by)
-                self._show_clock(message.player)
-            case SocketClosed():
-                self.delivery.forget_socket(message.socket)
-                self._note_presence(message.player, message.socket, False)
-            case Misuse():
-                subject = f"player/{message.player}" if message.player else "session"
-                self.reports.misuse(message.what, message.count, subject)
-            case TakenOver() | RoomShared():
-                self.reports.warn(_words_of(message, self.name), Cause("", "", "line", ""))
-            case SiteMoved(url=url):
-                self.url = url
-            case ScriptError():
-                self._note_script_error(message)
-            case PageReport():
-                self.flow.page_reports.receive(message)
-            case StewardOpened() | StewardMessage() | StewardClosed() | StewardRequest():
-                self._receive_steward(message)
-            case _:
-                logger.warning("The participant server sent %s unasked.", type(message).__name__)
-
-    def _note_wanted(self, message: PartsWanted) -> None:
-        """Let answers go on that are sent part by part; requests are numbered across both kinds."""
-        self.flow.streams.note_wanted(message)
-        if self.stewards is not None:
-            self.stewards.note_wanted(message)
-
-    def _receive_steward(self, message: FromSteward) -> None:
-        """Pass on what somebody sends who watches or steers."""
-        if self.stewards is not None:
-            self.stewards.receive(message)
-        elif isinstance(message, StewardOpened):
-            self.world.send(CloseSocket(message.socket, 4404, "no monitor"))
-        elif isinstance(message, StewardRequest):
-            self.world.send(HttpReply(message.request, 404, [], b""))
-
-    def _show_clock(self, name: str) -> None:
-        """Set the clock of a browser that may have missed a pause, or more time."""
-        if self.flow.timeouts.were_changed and name in self.world.state.players:
-            self.flow.show_clock(self.world.player(name))
-
-    def _note_script_error(self, failed: ScriptError) -> None:
-        if failed.player in self.world.state.players:
-            page = self.flow.journeys.page(self.world.player(failed.player), failed.page)
-            place = f"{failed.source}:{failed.line}" if failed.line else failed.source
-            key = page.key if page is not None else ""
-            cause = Cause(failed.player, key, f"{page.__name__ if page else 'page'} script", "")
-            self.reports.script_error(failed.message, place, cause, failed.count)
-
-    async def _answer(
-        self, request: HttpRequest, answer: Callable[[HttpRequest], Awaitable[bool]]
-    ) -> None:
-        """Answer a request, or give it back: a server sends only so many that are unanswered.
-
-        Args:
-            answer: returns whether the request has got its answer, or gets it after the commit.
-        """
-        is_answered = False
-        try:
-            is_answered = await answer(request)
-        finally:
-            if not is_answered:
-                self._send(HttpReply(request.request, NO_ANSWER, [], b""))
-
-    async def _answer_room(self, request: HttpRequest) -> bool:
-        if request.action != "room" and not await self.flow.may_begin():
-            return False
-        self.flow.reply(await self.rooms.answer(request))
-        return True
 
     def _lose(self, error: ClaimLost) -> None:
         """Go silent: another kernel serves the session now, and has its participants."""
@@ -766,13 +550,10 @@ class Runtime:
 
     async def _let_go(self) -> None:
         """End everything without closing the session, and without committing anything."""
-        self._ignores_messages = True
+        self.inbox.ignored = True
         self._stop_clocks()
         await self._cancel_all()
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            channel.close()
-        await self._disconnect()
+        await self.line.cut()
         self.files.close()
         self.delivery.close()
         threading.Thread(target=self._end_lost, name="uproot_nb-lost", daemon=True).start()
@@ -784,7 +565,7 @@ class Runtime:
 
     def _log_fails(self, error: BaseException | None) -> None:
         """Report that the log cannot be written, or can be again."""
-        self._send(SetState(self.world.key, self._shown_state()))
+        self.registration.show_state()
         if error is None:
             path = self.world.log.path
             text = f"The log of '{self.name}' is written again, to {path}; what waited is in it."
@@ -795,53 +576,6 @@ class Runtime:
                 "writing is tried again, and the study continues by itself."
             )
         self._show(text, Cause("", "", "log", ""))
-
-    def _shown_state(self) -> str:
-        return "paused" if self.world.journal.failing else self.flow.state
-
-    # ---- presence ----
-
-    def _note_presence(self, player: str, socket: int, here: bool, by: str = "") -> None:
-        if here and self._is_awaited(player):
-            return  # a socket without a page
-        sockets = self._sockets.setdefault(player, {})
-        if here:
-            sockets[socket] = by
-        else:
-            sockets.pop(socket, None)
-        state = self.world.state.players.get(player)
-        by = "" if "" in sockets.values() else next(iter(sockets.values()), "")
-        if state is not None and (state.online, state.by) != (bool(sockets), by):
-            kind = "connect" if sockets else "disconnect"
-            value = orjson.dumps({"by": by}).decode() if by else "null"
-            with self.lock:
-                cause = Cause(player, state.page or "", kind, "")
-                self.world.journal.fold_for(cause, kind, f"player/{player}", "", value)
-                entity = self.world.player(player)
-                self.dropouts.note_presence(entity)
-            self.flow.note_presence(entity)
-
-    def _is_awaited(self, name: str) -> bool:
-        """Return whether nobody has begun as a player of that name."""
-        world = self.world
-        return name in world.state.players and self.flow.newcomers.awaits(world.player(name))
-
-    def note_all_left(self) -> None:
-        """Log that nobody is online any more; called just before the end."""
-        with self.lock:
-            for name, state in self.world.state.players.items():
-                if state.online:
-                    cause = Cause(name, state.page or "", "disconnect", "")
-                    self.world.journal.fold_for(cause, "disconnect", f"player/{name}", "", "null")
-
-    def _reset_presence(self) -> None:
-        """Forget the sockets of an earlier connection; the server reports the open ones again."""
-        for name in list(self.world.state.players):
-            self._sockets[name] = {}
-            try:
-                self._note_presence(name, -1, False)
-            except Exception as error:  # the border around one player: the others follow
-                self._note_failure(error)
 
     # ---- places ----
 
@@ -895,7 +629,7 @@ class Runtime:
             self.flow.set_state(state)
             self.world.journal.write("intervention", "session", state, "null")
             message = SetState(self.world.key, state)
-            self.world.journal.after_commit(lambda: self._send(message))
+            self.world.journal.after_commit(lambda: self.line.send(message))
             if state == "paused":
                 self.calls.pause()
             else:
@@ -1012,11 +746,6 @@ class Runtime:
 
     # ---- apps ----
 
-    def _offer_files(self, app: App) -> None:
-        """Have the participant server serve an app's files."""
-        for key, folder in self.files.offered(app):
-            self._send(ServeFiles(self.world.key, key, str(folder)))
-
     def _do_as_in(self, apps: Sequence[App]) -> None:
         """Let players, groups and the session be as the framework's apps know them."""
         self.world.has_payoffs = not all(app.name for app in apps)
@@ -1051,28 +780,3 @@ _HANDED_OVER = (
     "The session '{name}' is handed over to another kernel: uproot-nb handover asked for it.\n"
     "This run has ended: its participants are there. Everything is in the database."
 )
-
-
-def _words_of(message: TakenOver | RoomShared, session: str) -> str:
-    if isinstance(message, TakenOver):
-        return (
-            f"Another kernel serves the session '{session}' now, from {message.origin}.\n"
-            "Its participants are there; changes made here reach nobody. "
-            "Close this run: run.close()."
-        )
-    room = repr(message.name)
-    if message.other_has_it:
-        return (
-            f"The session '{message.other}' also has the room {room}, and came later: people "
-            f"who come to the room enter '{message.other}', not '{session}'.\n"
-            f"Remove the room from one of the two (run.room({room}).remove()), or close that run."
-        )
-    return (
-        f"The session '{message.other}', which is still open, also has the room {room}: people "
-        f"who come to the room now enter '{session}', not '{message.other}'."
-    )
-
-
-async def _no_answer(request: HttpRequest) -> bool:
-    """Answer a request for a player whom this session does not have."""
-    return False

@@ -42,7 +42,7 @@ MOST = 20
 class RemoteStewards:
     """Serves monitors' web pages and the REST API of one run.
 
-    runtime.stewards = RemoteStewards(runtime, run, api)
+    runtime.inbox.stewards = RemoteStewards(runtime, run, api)
     """
 
     def __init__(self, runtime: Runtime, host: Host, api: AnswersRequests | None = None) -> None:

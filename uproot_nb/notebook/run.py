@@ -108,7 +108,7 @@ class Run(Steering, Paying, ErasingRuns, StudyTables):
     @property
     def url(self) -> str:
         """The root of the participants' site."""
-        return self._runtime.url
+        return self._runtime.line.url
 
     @property
     def join_link(self) -> str:
@@ -308,7 +308,7 @@ class Run(Steering, Paying, ErasingRuns, StudyTables):
         if is_open:
             self._closing()
             self._bots.stop()
-            self._runtime.note_all_left()
+            self._runtime.attendance.note_all_left()
         try:
             self._runtime.close()
         finally:

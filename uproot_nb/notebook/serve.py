@@ -270,7 +270,7 @@ class Serving:
                 note_origin(path, session)
             if place != ":memory:":
                 origin = os.path.realpath(path) if is_file(place) else path
-                line.origin = self._runtime.origin = origin
+                line.origin = self._runtime.registration.origin = origin
         except BaseException:
             self._log.close()
             raise
@@ -285,7 +285,7 @@ class Serving:
         )  # fmt: skip
         self.run = Run(self._runtime, self._output.finish, self._closed)
         api = RestApi(self._runtime, self.run)
-        self._runtime.stewards = RemoteStewards(self._runtime, self.run, api)
+        self._runtime.inbox.stewards = RemoteStewards(self._runtime, self.run, api)
 
     def let_in(self, way: WayIn) -> None:
         """Let participants come in by the join link and personal links as *way* says."""

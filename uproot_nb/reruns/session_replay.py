@@ -289,14 +289,14 @@ class SessionReplay(Runtime):
         if "fullscreen" in data:
             what, data = "fullscreen", {"visit": player._state.entered}
         text = orjson.dumps(data)
-        self._receive([PageReport(1, self.world.key, name, player.position, what, text)])
+        self.inbox.receive([PageReport(1, self.world.key, name, player.position, what, text)])
 
     async def _replay_connect(self, event: Event, name: str, more: Sequence[Event]) -> None:
         value = orjson.loads(event.value) or {}
-        self._note_presence(name, 1, True, value.get("by", ""))
+        self.attendance.note(name, 1, True, value.get("by", ""))
 
     async def _replay_disconnect(self, event: Event, name: str, more: Sequence[Event]) -> None:
-        self._note_presence(name, 1, False)
+        self.attendance.note(name, 1, False)
 
     # ---- joining ----
 
@@ -351,7 +351,7 @@ class SessionReplay(Runtime):
         self, action: str, name: str, form: Pairs = (), room: str = "", languages: str = "",
         query: Pairs = (),
     ) -> None:  # fmt: skip
-        self._receive([HttpRequest(
+        self.inbox.receive([HttpRequest(
             0, self.world.key, name, action, list(form), list(query), languages, room=room
         )])  # fmt: skip
 

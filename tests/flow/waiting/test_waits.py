@@ -334,7 +334,9 @@ def test_what_is_counted_by_changes_is_what_there_is(steps: list[Any]) -> None:
 def _do(run: Run, what: str, player: Any) -> None:
     runtime = run._runtime
     if what in ("connect", "gone"):
-        runtime.loop.call_soon_threadsafe(runtime._note_presence, player.name, 7, what == "connect")
+        runtime.loop.call_soon_threadsafe(
+            runtime.attendance.note, player.name, 7, what == "connect"
+        )
     elif what == "advance":
         run.advance(player)
     elif what == "revert":
