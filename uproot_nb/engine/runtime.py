@@ -22,11 +22,13 @@ from uproot_nb.engine.attendance import Attendance
 from uproot_nb.engine.background import repeat
 from uproot_nb.engine.calls import Calls
 from uproot_nb.engine.changed_subjects import ChangedSubjects
+from uproot_nb.engine.code_log import CodeLog
 from uproot_nb.engine.effects import Effects
 from uproot_nb.engine.erasing import Erasing
 from uproot_nb.engine.interventions import Interventions
 from uproot_nb.engine.process_exit import leave_before_exit, stay
 from uproot_nb.engine.registration import Registration
+from uproot_nb.engine.served_code import ServedCode
 from uproot_nb.engine.server_line import Connect, ServerLine
 from uproot_nb.engine.server_messages import ServerMessages
 from uproot_nb.engine.session_tasks import SessionTasks
@@ -34,17 +36,11 @@ from uproot_nb.engine.stays import Stays
 from uproot_nb.engine.watchdog import Watchdog
 from uproot_nb.errors import ClaimLost, ClosedRun, UprootError
 from uproot_nb.experiment.execution import leave_thread_to
-from uproot_nb.experiment.field_descriptions import describe_experiment, describe_fields
-from uproot_nb.experiment.money.payment import Payment
-from uproot_nb.experiment.pages import Page
-from uproot_nb.experiment.setup import App, Setup, describe_order
-from uproot_nb.experiment.source import hash_text
+from uproot_nb.experiment.setup import App, Setup
 from uproot_nb.flow.app_files import AppFiles
 from uproot_nb.flow.dropouts import Dropouts, Handler
 from uproot_nb.flow.flow import Flow
-from uproot_nb.flow.frozen_code import PageCode
 from uproot_nb.flow.hooks import cause_of, run_authors
-from uproot_nb.flow.participation.consents import texts_in
 from uproot_nb.flow.served_apps import MakeTemplates
 from uproot_nb.log.codec import Resolve
 from uproot_nb.log.log import EventLog, TransferableLog
@@ -119,17 +115,12 @@ class Runtime:
         secret: the session's, if the log has claimed it already.
     """
 
-    _notebook = ""
-    """The hash of the notebook's source that the log has."""
     _leaving: Future[None] | None = None
     _letting_go: asyncio.Task[None] | None = None
     lost: ClaimLost | None = None
     """Why another kernel serves the session, if it has taken it over."""
     handed_over = False
     """Whether the session was left to another kernel on request."""
-
-    redefined: Callable[[type[Page], bool], None] | None = None
-    """Called under the lock with a page that has new code, and whether its browsers reload."""
 
     has_effects = True
     """Whether outside effects are performed; False in a rehearsal or rerun."""
@@ -152,12 +143,11 @@ class Runtime:
         make_loop: Callable[[StepLock], StepLoop] = StepLoop,
         secret: bytes | None = None,
     ) -> None:
-        self.name, self.setup = name, setup
+        self.name = name
         self._show, self._cell = show, outside
         self._closing = threading.Lock()
         self.lock = StepLock()
         self.loop = make_loop(self.lock)
-        self._description: dict[str, Any] = {"entries": {}, "codebook": {}}
         secret = log.claim(name) if secret is None else secret
         try:
             self.world = World(
@@ -191,7 +181,8 @@ class Runtime:
         self.erasing = Erasing(self.world, self.flow)
         self.calls = Calls(self.world, self.flow, self.reports)
         self._connect_parts()
-        self.page_code = PageCode(self.world, self.flow.apps, self.reports, self._take_new_code)
+        self.code_log = CodeLog(self.world, self.flow.journeys)
+        self.code = ServedCode(self.world, self.flow, self.delivery, self.reports, self.code_log)
         self.changes = ChangedSubjects(self.world.journal, self.world.state)
         self.stays = Stays(self.world, lambda: self.flow.timeouts.elapsed)
         self.world.journal.report_to(self._note_failure, self._log_fails)
@@ -213,6 +204,11 @@ class Runtime:
             self.world, self.line, self.inbox, self.flow, self.rooms, self.files,
             self.attendance, self.tasks, self._show, report,
         )  # fmt: skip
+
+    @property
+    def setup(self) -> Setup:
+        """The apps that are served now."""
+        return self.flow.journeys.setup
 
     @property
     def closed(self) -> bool:
@@ -255,7 +251,8 @@ class Runtime:
                 return
             try:
                 if self.world.state.opened:
-                    self.note_experiment()  # with entry types that a cell has defined since
+                    # with entry types that a cell has defined since
+                    self.code_log.note_experiment()
                 self.wait_for(self._end())
             finally:
                 self.watchdog.stop()
@@ -268,7 +265,7 @@ class Runtime:
         left_behind = self.lock.free()
         SECTIONS.end_all()
         if not self.closed:
-            self.page_code.see_all()
+            self.code.page_code.see_all()
         if not self.closed and self._has_cells_changes():
             self.world.journal.commit()
         if left_behind:
@@ -413,16 +410,16 @@ class Runtime:
     async def _begin(self, players: int) -> None:
         self.attendance.reset()
         for page in self.flow.pages:
-            self.note_code(page)
+            self.code.note(page)
         cause = Cause("researcher", "", "new_session" if self.is_new else "restart", "")
         if self.is_new:
             for app in self.setup.apps:
                 if app.new_session is not None:
                     await run_authors(app.new_session, self.world, cause, self.world.session)
         self._note_opened(cause)
-        self.note_payment(self.setup.payment_rule)
+        self.code_log.note_payment(self.setup.payment_rule)
         self.calls.note_cut_off()
-        self.note_experiment()
+        self.code_log.note_experiment()
         for player in self.world.players():
             await self._introduce(player)
         while self._places() < players:
@@ -638,107 +635,6 @@ class Runtime:
     def _go_on(self) -> None:
         if self.flow.state == "running":
             self.calls.resume()
-
-    # ---- code ----
-
-    def _take_new_code(self, page: type[Page], looks_different: bool) -> None:
-        """Use a page that a reloaded module has changed in place."""
-        self.note_code(page)
-        self._show_new_code(page, looks_different)
-
-    def _show_new_code(self, page: type[Page], looks_different: bool, is_new: bool = True) -> None:
-        """Bring a page's new code to those who are on it, and report whom it has reached."""
-        if looks_different:
-            self.reload_page(page)
-        if page.waits:
-            self.flow.wake_waiting(everybody=True)
-        if self.redefined is not None and (is_new or looks_different):
-            self.redefined(page, looks_different)
-
-    def note_code(self, page: type[Page]) -> None:
-        """Log a page's source, its hash, and its form's fields."""
-        source = page.source
-        self.page_code.note(page)
-        with self.lock:
-            value: dict[str, Any] = {
-                "hash": source.hash, "source": source.text, "page": page.key,
-            }  # fmt: skip
-            fields = getattr(page, "fields", None)
-            if isinstance(fields, Mapping) and fields:
-                value["fields"] = describe_fields(fields, page.key)
-            texts = texts_in(page)
-            if texts:
-                value["texts"] = texts
-            cause = Cause("researcher", page.key, f"class {page.__name__}", source.hash)
-            text = self.world.codec.encode(value)
-            self.world.journal.write_for(cause, "code", "session", page.key, text)
-
-    def note_experiment(self) -> None:
-        """Log the experiment's descriptions of its data, if they have changed."""
-        with self.lock:
-            types = self.world.models.types.values()
-            description = describe_experiment([app.namespace for app in self.setup.apps], types)
-            if description != self._description and not self.world.closing:
-                self._description = description
-                text = self.world.codec.encode(description)
-                cause = Cause("researcher", "", "class Entry", "")
-                self.world.journal.write_for(cause, "code", "session", "", text)
-
-    def note_payment(self, rule: Payment | None) -> None:
-        """Log how points and fees become money, if that is new."""
-        with self.lock:
-            if rule is not None and rule.as_dict() != self.world.state.payment:
-                text = self.world.codec.encode({"rule": rule.as_dict()})
-                cause = self.lock.cause or Cause("researcher", "", "payment", "")
-                self.world.journal.fold_for(cause, "pay", "session", "", text)
-
-    def note_notebook(self, name: str, source: str) -> None:
-        """Log the notebook's source, if it has changed."""
-        found = hash_text(source)
-        with self.lock:
-            if found != self._notebook:
-                self._notebook = found
-                text = self.world.codec.encode({"hash": found, "source": source, "notebook": name})
-                cause = Cause("researcher", "", "class Notebook", found)
-                self.world.journal.write_for(cause, "code", "session", name, text)
-
-    def redefine(self, page: type[Page]) -> None:
-        """Use a redefined page from now on; browsers that show it reload if it looks different."""
-        with self.lock:
-            old = self.flow.journeys.pages.get(page.key)
-            if old is None or old is page or not self.flow.replace(page):
-                return
-            self.note_code(page)
-            looks_different = self.flow.apps.view_of(old) != self.flow.apps.view_of(page)
-            self._show_new_code(page, looks_different, old.source.hash != page.source.hash)
-
-    def reload_page(self, page: type[Page]) -> None:
-        """Reload the browsers that show *page*."""
-        names = [n for n, p in self.world.state.players.items() if p.page == page.key]
-        if names:
-            self.delivery.act(names, "reload")
-
-    def adopt(self, setup: Setup) -> None:
-        """Use a new page order and callbacks for a session that is served."""
-        with self.lock:
-            for page in setup.pages:
-                self.redefine(page)
-            known = [page.key for page in self.flow.pages]
-            if describe_order(setup) != describe_order(self.setup):
-                if any(p.position >= 0 for p in self.world.state.players.values()):
-                    raise UprootError(
-                        f"The page order of '{self.name}' changed while players are on it.\n"
-                        "Close the run first, or serve under another name."
-                    )
-                for page in setup.pages:
-                    if page.key not in known:
-                        self.note_code(page)
-                self.flow.journeys.pages.clear()
-            self.setup = setup
-            self.flow.journeys.adopt(setup)
-            self.flow.apps.forget()
-            self.note_experiment()
-            self.note_payment(setup.payment_rule)
 
     def find_function(self, name: str) -> Callable[..., Any] | None:
         """Return an author's function by its name in the log; None if there is none."""

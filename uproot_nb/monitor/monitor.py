@@ -226,7 +226,7 @@ class Monitor:
             chats, rooms = self._chats(), self._changed_rooms()
             summary = (
                 world.journal.committed, runtime.flow.state, len(world.state.players),
-                runtime.page_code.frozen,
+                runtime.code.page_code.frozen,
             )  # fmt: skip
             players = [self._sent_row(row) for row in changed]
         is_new = changed or lines is not None or rooms is not None or self._points

@@ -187,7 +187,7 @@ class Run(Steering, Paying, ErasingRuns, StudyTables):
     def _note_meanings(self) -> None:
         if not self.closed:
             note_notebook(self._runtime)
-            self._runtime.note_experiment()
+            self._runtime.code_log.note_experiment()
 
     def digest(self) -> Any:
         """Return the result of the experiment's `digest(session)`; by app, if there are several."""
@@ -291,16 +291,16 @@ class Run(Steering, Paying, ErasingRuns, StudyTables):
         participants go on with the code that was served. It lasts until `run.thaw()`, even
         through restarts. Functions and constants that pages use are not frozen.
         """
-        self._runtime.page_code.freeze()
+        self._runtime.code.page_code.freeze()
 
     def thaw(self) -> None:
         """Allow redefining pages again; a refused change takes effect when its cell runs again."""
-        self._runtime.page_code.thaw()
+        self._runtime.code.page_code.thaw()
 
     @property
     def frozen(self) -> bool:
         """Whether no page may be redefined."""
-        return self._runtime.page_code.frozen
+        return self._runtime.code.page_code.frozen
 
     def close(self) -> None:
         """End the run: participants see that the session has ended. Idempotent."""

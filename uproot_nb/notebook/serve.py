@@ -278,7 +278,7 @@ class Serving:
         self._redefinitions = Redefinitions(
             self._runtime, self._show, Overrides.of().code == "frozen"
         )
-        self._runtime.page_code.look_for_code = self._cells.take_pages
+        self._runtime.code.page_code.look_for_code = self._cells.take_pages
         self._output = Output(
             self._runtime.lock.cause_here, self._log_output, self._aim,
             self._runtime.loop.call_soon_threadsafe,
