@@ -10,8 +10,7 @@ import pytest
 
 from tests.running import Browser, Faulty, serving, until, until_true
 from uproot_nb import Page
-from uproot_nb.engine import registration
-from uproot_nb.engine import runtime as runtimes
+from uproot_nb.engine import registration, upkeep
 from uproot_nb.engine.background import repeat
 
 
@@ -44,7 +43,7 @@ async def test_an_act_that_fails_is_reported_and_done_again_and_so_are_the_other
 @pytest.mark.parametrize("what", ["tick", "check_place"])
 def test_a_snapshot_that_fails_ends_nothing(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     """Nor does a look at the file; whatever they raise."""
-    monkeypatch.setattr(runtimes, "LOOK_SECONDS", 0.005)
+    monkeypatch.setattr(upkeep, "LOOK_SECONDS", 0.005)
     times: list[int] = []
     monkeypatch.setattr("uproot_nb.session.journal.Journal." + what, failing(times, KeyError("oh")))
     with serving(Somewhere) as run:
@@ -138,7 +137,7 @@ def test_whatever_prevents_writing_the_log_is_reported_and_tried_again(
 
 def test_snapshots_are_taken_again_when_the_disk_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk at one snapshot is not the end of all."""
-    monkeypatch.setattr(runtimes, "LOOK_SECONDS", 0.005)
+    monkeypatch.setattr(upkeep, "LOOK_SECONDS", 0.005)
     for name, value in (("SNAPSHOT_AFTER", 1), ("SNAPSHOT_RETRY_SECONDS", 0.0)):
         monkeypatch.setattr("uproot_nb.session.journal." + name, value)
     log = Faulty()

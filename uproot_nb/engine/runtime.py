@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
-from functools import partial
 from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
@@ -19,13 +18,15 @@ from uproot_nb.bridge.messages import (
     SetState,
 )
 from uproot_nb.engine.attendance import Attendance
-from uproot_nb.engine.background import repeat
 from uproot_nb.engine.calls import Calls
 from uproot_nb.engine.changed_subjects import ChangedSubjects
 from uproot_nb.engine.code_log import CodeLog
+from uproot_nb.engine.dropout_handlers import DropoutHandlers
 from uproot_nb.engine.effects import Effects
 from uproot_nb.engine.erasing import Erasing
+from uproot_nb.engine.interrupter import Interrupter
 from uproot_nb.engine.interventions import Interventions
+from uproot_nb.engine.new_places import NewPlaces
 from uproot_nb.engine.process_exit import leave_before_exit, stay
 from uproot_nb.engine.registration import Registration
 from uproot_nb.engine.served_code import ServedCode
@@ -33,20 +34,20 @@ from uproot_nb.engine.server_line import Connect, ServerLine
 from uproot_nb.engine.server_messages import ServerMessages
 from uproot_nb.engine.session_tasks import SessionTasks
 from uproot_nb.engine.stays import Stays
+from uproot_nb.engine.upkeep import Upkeep
 from uproot_nb.engine.watchdog import Watchdog
 from uproot_nb.errors import ClaimLost, ClosedRun, UprootError
 from uproot_nb.experiment.execution import leave_thread_to
 from uproot_nb.experiment.setup import App, Setup
 from uproot_nb.flow.app_files import AppFiles
-from uproot_nb.flow.dropouts import Dropouts, Handler
+from uproot_nb.flow.dropouts import Dropouts
 from uproot_nb.flow.flow import Flow
-from uproot_nb.flow.hooks import cause_of, run_authors
+from uproot_nb.flow.hooks import run_authors
 from uproot_nb.flow.served_apps import MakeTemplates
 from uproot_nb.log.codec import Resolve
 from uproot_nb.log.log import EventLog, TransferableLog
 from uproot_nb.realtime.delivery import Delivery
-from uproot_nb.realtime.rooms import Door, Rooms
-from uproot_nb.session.breaking import break_thread
+from uproot_nb.realtime.rooms import Rooms
 from uproot_nb.session.entities import Player
 from uproot_nb.session.error_reports import ErrorReports
 from uproot_nb.session.functions import find_function
@@ -61,16 +62,10 @@ logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-LOOK_SECONDS = 0.5
-"""Seconds between two checks of the log's file, the clock and waiting reports."""
-BREAK_SECONDS = 1.0
-"""How long `interrupt` waits for the interrupted step to end."""
 CLOSING_SECONDS = 10.0
 """How long closing waits for another program that writes to the log's file."""
 FINISHING_SECONDS = 1.0
 """How long running calls and requests may take at the end of the process."""
-HANDOVER_LOOK_SECONDS = 0.1
-"""Seconds between two looks whether the session is to be handed over."""
 HANDOVER_SECONDS = 10.0
 """How long handing over may take; after that, what is not committed is lost."""
 SWITCH_SECONDS = 0.0005
@@ -125,6 +120,9 @@ class Runtime:
     has_effects = True
     """Whether outside effects are performed; False in a rehearsal or rerun."""
 
+    has_upkeep = True
+    """Whether there is periodic work; a rerun's night without participants has 100,000 rounds."""
+
     def __init__(
         self,
         name: str,
@@ -167,17 +165,19 @@ class Runtime:
         self.files = AppFiles(self.world, simulate)
         self.flow = Flow(
             self.world, setup, self.delivery, self.reports, make_templates, self.files,
-            self.tasks.start, self._introduce, language, simulate,
+            self.tasks.start, lambda player: self.places.introduce(player), language, simulate,
         )  # fmt: skip
+        self.places = NewPlaces(self.world, self.flow, self.tasks)
+        handlers = DropoutHandlers(self.world, self.flow, self.tasks, self.reports)
         self.dropouts = Dropouts(
-            self.world, self._call_handler, self.find_function, self.flow.wake_waiting,
+            self.world, handlers.call, self.find_function, self.flow.wake_waiting,
             self.flow.departures.note, self.flow.timeouts,
         )  # fmt: skip
-        self.rooms = Rooms(self.world, self.reports, self._make_door())
+        self.rooms = Rooms(self.world, self.reports, self.places.door())
         self.world.make_context = self._context_of
         self.world.serve_by(self, self.delivery, self.flow, self.dropouts)
         parts = self.world, self.flow, self.delivery, self.dropouts
-        self.interventions = Interventions(*parts, self._introduce_soon)
+        self.interventions = Interventions(*parts, self.places.introduce_soon)
         self.erasing = Erasing(self.world, self.flow)
         self.calls = Calls(self.world, self.flow, self.reports)
         self._connect_parts()
@@ -189,6 +189,7 @@ class Runtime:
         self.world.journal.on_lost = self._lose
         self.windows: WeakSet[WarningWindow] = WeakSet()  # monitors
         self.watchdog = Watchdog(self.lock, self.loop, self._warn, self.calls.note_held)
+        self.interrupter = Interrupter(self.lock, self.watchdog)
         self._thread = threading.Thread(target=self._work, name=f"uproot_nb {name}", daemon=True)
         self.lock.who = lambda: outside().cause
 
@@ -203,6 +204,10 @@ class Runtime:
         self.registration = Registration(
             self.world, self.line, self.inbox, self.flow, self.rooms, self.files,
             self.attendance, self.tasks, self._show, report,
+        )  # fmt: skip
+        self.upkeep = Upkeep(
+            self.world, self.flow, self.calls, self.registration, self.tasks, self.reports, report,
+            self._look_for_handover,
         )  # fmt: skip
 
     @property
@@ -331,37 +336,13 @@ class Runtime:
         try:
             leaving.result(max(0.0, until - time.monotonic()) / 2)
         except TimeoutError:
-            self.interrupt()  # a loop without an end
+            self.interrupter.interrupt()  # a loop without an end
             leaving.result(max(0.0, until - time.monotonic()))
 
     def _warn(self, text: str, of: Cause) -> None:
         self.reports.warn(text, Cause("", of.page, "watchdog", ""))
         for window in list(self.windows):
             window.note_held(text)
-
-    def interrupt(self) -> str:
-        """End the running step of authors' code by raising an exception in it; return its name.
-
-        Any thread but the run's own may call, without the lock. Empty if no step runs.
-        """
-        lock = self.lock
-        since, holder = lock.since, lock.holder if lock.is_in_step() else "The experiment's code"
-        if not (lock.is_in_step() or self.watchdog.is_stuck()):
-            return ""
-        lock.breaking = True
-        try:
-            if not break_thread(lock.thread_of_steps, lambda: not lock.breaking):
-                return ""
-        finally:
-            lock.breaking = False
-        until = time.monotonic() + BREAK_SECONDS
-        while lock.is_in_step() and lock.since == since and time.monotonic() < until:
-            time.sleep(0.005)
-        return holder
-
-    def interrupt_if_held_up(self) -> str:
-        """End a step that delays participants; one that has just begun continues."""
-        return self.interrupt() if self.watchdog.is_stuck() else ""
 
     def wait_for(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine on the loop and wait for its result.
@@ -421,9 +402,9 @@ class Runtime:
         self.calls.note_cut_off()
         self.code_log.note_experiment()
         for player in self.world.players():
-            await self._introduce(player)
-        while self._places() < players:
-            await self.open_place(claimed=False)
+            await self.places.introduce(player)
+        while self.places.count() < players:
+            await self.places.open(claimed=False)
         for app in self.setup.apps:
             if not self.is_new and app.restart is not None:
                 await run_authors(app.restart, self.world, cause)
@@ -431,7 +412,8 @@ class Runtime:
         self.dropouts.resume()
         self.effects.resume()
         await self.registration.dial()
-        self._watch_over()
+        if self.has_upkeep:
+            self.upkeep.start()
 
     def _stop(self, seconds: float = 5.0, for_another: bool = False) -> None:
         """End the thread, and release the session: closed, or left to another kernel."""
@@ -496,34 +478,6 @@ class Runtime:
             text = self.world.codec.encode(value)
             self.world.journal.fold_for(cause, "open", "session", "", text)
 
-    def _watch_over(self) -> None:
-        """Start the periodic work."""
-        report = self._note_failure
-        acts = (
-            self.world.journal.check_place, self.reports.settle, self.calls.note_long,
-            self._follow_clock,
-        )  # fmt: skip
-        self.tasks.beside(repeat(LOOK_SECONDS, report, *acts))
-        self.tasks.beside(repeat(2 * LOOK_SECONDS, report, self._tick, self.registration.give_sign))
-        if isinstance(self.world.log, TransferableLog):
-            look = partial(self._look_for_handover, self.world.log)
-            self.tasks.beside(repeat(HANDOVER_LOOK_SECONDS, report, look))
-
-    def _tick(self) -> None:
-        """Save a snapshot if one is due."""
-        self.world.journal.tick()
-
-    def _follow_clock(self) -> None:
-        """Move deadlines if the system clock was set, or the machine has slept."""
-        seconds = self.world.clock.follow()
-        if seconds:
-            self.flow.timeouts.follow_clock(seconds)
-            text = (
-                f"This machine's clock was moved by {seconds:+.0f} s, or the machine slept for so "
-                "long. Participants' time goes on where it was; times in the log are the clock's."
-            )
-            self.reports.warn(text, Cause("", "", "uproot_nb", ""))
-
     def _note_callback(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Report an error of a timer or callback; asyncio would only print it."""
         error = context.get("exception")
@@ -576,45 +530,11 @@ class Runtime:
 
     # ---- places ----
 
-    async def open_place(self, claimed: bool = True) -> Player:
-        """Open one more place and run the author's new_player for it."""
-        player = self.world.add_player(claimed=claimed)
-        await self._introduce(player)
-        return player
-
-    def _make_door(self) -> Door:
-        """Return what rooms use of the flow."""
-        flow = self.flow
-        return Door(self._receive_newcomer, flow.newcomers.note, flow.room_page, flow.places)
-
-    async def _receive_newcomer(self, player: Player) -> None:
-        """Run the author's new_player and arrived for somebody who has come through a room."""
-        await self._introduce(player)
-        await self.flow.newcomers.welcome(player)
-
-    async def _introduce(self, player: Player) -> None:
-        """Run the author's new_player once; after an error it is run again."""
-        cause = Cause(player.name, "", "new_player", "")
-        for app in self.setup.apps:
-            what = f"new_player:{app.name}"
-            if app.new_player is not None and what not in player._state.done:
-                note = partial(self.flow.moves.mark, player, what)
-                await run_authors(app.new_player, self.world, cause, player, then=note)
-
-    def _introduce_soon(self, player: Player) -> None:
-        """Run the author's new_player on the loop; after a kill, the next kernel runs it."""
-        cause = Cause(player.name, "", "new_player", "")
-        self.loop.call_soon_threadsafe(lambda: self.tasks.start(self._introduce(player), cause))
-
-    def _places(self) -> int:
-        """Return how many places there are, without those that were given to others."""
-        return sum(not player.freed for player in self.world.state.players.values())
-
     def add_places(self, players: int) -> None:
         """Open places until there are at least *players*; waits for them."""
-        missing = players - self._places()
+        missing = players - self.places.count()
         for _ in range(missing):
-            self.wait_for(self.open_place(claimed=False))
+            self.wait_for(self.places.open(claimed=False))
 
     # ---- state ----
 
@@ -657,19 +577,6 @@ class Runtime:
                 "Write class Context(PlayerContext): ... beside the pages."
             )
         return app.context(player)
-
-    def _call_handler(self, handler: Handler, player: Player) -> None:
-        cause = self.flow.moves.cause(player, getattr(handler, "__name__", "dropout"))
-        self.loop.call_soon_threadsafe(
-            lambda: self.tasks.start(self._handle(handler, player, cause))
-        )  # a cell may have marked the player
-
-    async def _handle(self, handler: Handler, player: Player, cause: Cause) -> None:
-        try:
-            await run_authors(handler, self.world, cause, player)
-        except Exception as error:  # the border around authors' handlers
-            self.reports.report(error, cause_of(error) or cause, player.subject)
-        self.flow.departures.note(player)
 
 
 _HANDED_OVER = (

@@ -162,7 +162,7 @@ class Run(Steering, Paying, ErasingRuns, StudyTables):
         button does the same, if the code has run for more than half a second. Empty if nothing
         was running.
         """
-        return self._runtime.interrupt()
+        return self._runtime.interrupter.interrupt()
 
     @property
     def errors(self) -> pandas.DataFrame:

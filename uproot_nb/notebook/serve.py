@@ -333,7 +333,7 @@ class Serving:
 
     def _interrupted(self) -> None:
         """End a step that holds everybody up; the researcher has pressed the interrupt button."""
-        holder = "" if self._runtime.closed else self._runtime.interrupt_if_held_up()
+        holder = "" if self._runtime.closed else self._runtime.interrupter.interrupt_if_held_up()
         if holder:
             self._output.show(f"{holder} was interrupted.", NOBODY)
 

@@ -50,6 +50,7 @@ class SessionReplay(Runtime):
     """
 
     has_effects = False
+    has_upkeep = False
 
     def __init__(
         self,
@@ -144,9 +145,6 @@ class SessionReplay(Runtime):
     def pass_time(self, until: float) -> None:
         """Let timers fire up to a time."""
         self.wait_for(self.time.advance(until))
-
-    def _watch_over(self) -> None:
-        """Start no periodic work: over a night without participants it is 100,000 rounds."""
 
     def _hear(self, text: str, cause: Cause) -> None:
         self.messages.append(text)
@@ -304,7 +302,7 @@ class SessionReplay(Runtime):
         self.world.new_name = self._names(name)
         with self._caused_by(event):
             player = self.world.add_player()
-        await self._introduce(player)
+        await self.places.introduce(player)
 
     async def _replay_claim(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.world.new_name = self._names(name)
@@ -322,7 +320,7 @@ class SessionReplay(Runtime):
         if is_erased:
             await self._repeat(more)
         if opened is not None:
-            await self._introduce(opened)
+            await self.places.introduce(opened)
 
     async def _replay_room(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.world.new_name = self._names(name)

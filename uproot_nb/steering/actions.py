@@ -172,7 +172,7 @@ class Actions:
         return f"The room '{name}' is {'open' if is_open else 'closed'}."
 
     def _interrupt(self, given: Given) -> str:
-        ended = self._runtime.interrupt() if self._may_interrupt() else ""
+        ended = self._runtime.interrupter.interrupt() if self._may_interrupt() else ""
         return f"{ended} was interrupted." if ended else "Nothing was running."
 
     def _may_interrupt(self) -> bool:

@@ -319,7 +319,7 @@ def test_what_is_counted_by_changes_is_what_there_is(steps: list[Any]) -> None:
                 members = [run.players[n] for n in sorted(step[1])]
                 create_group(run.session, members, overwrite=True)
             elif what == "join":
-                runtime.wait_for(runtime.open_place())
+                runtime.wait_for(runtime.places.open())
             elif what == "settle":
                 runtime.wait_for(_settled(run))
             else:
