@@ -10,8 +10,9 @@ import pytest
 
 from tests.running import Browser, Faulty, serving, until, until_true
 from uproot_nb import Page
-from uproot_nb.engine import registration, upkeep
+from uproot_nb.engine import upkeep
 from uproot_nb.engine.background import repeat
+from uproot_nb.engine.connection import registration
 
 
 class Somewhere(Page):

@@ -19,7 +19,7 @@ from tests.examples import examples
 from tests.running import Browser, Rejected, plain, serving, together, until
 from uproot_nb import Page, create_group, live, move_to_page, notify, players
 from uproot_nb.bots.client import Client
-from uproot_nb.engine import registration
+from uproot_nb.engine.connection import registration
 from uproot_nb.errors import ClosedRun
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.sqlite import SqliteLog

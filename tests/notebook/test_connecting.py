@@ -20,7 +20,7 @@ from uproot_nb import Page, live, send_to, serve
 from uproot_nb.bridge import stream
 from uproot_nb.bridge.discovery import Discovery, find_server, publish, republish, withdraw
 from uproot_nb.bridge.stream import Listener, listen
-from uproot_nb.engine import registration
+from uproot_nb.engine.connection import registration
 from uproot_nb.errors import BridgeRefused
 from uproot_nb.notebook import connecting
 from uproot_nb.notebook.connecting import ServerConnection, kernel_id

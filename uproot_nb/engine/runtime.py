@@ -17,10 +17,13 @@ from uproot_nb.bridge.messages import (
     CloseSession,
     SetState,
 )
-from uproot_nb.engine.attendance import Attendance
 from uproot_nb.engine.calls import Calls
 from uproot_nb.engine.changed_subjects import ChangedSubjects
 from uproot_nb.engine.code_log import CodeLog
+from uproot_nb.engine.connection.attendance import Attendance
+from uproot_nb.engine.connection.registration import Registration
+from uproot_nb.engine.connection.server_line import Connect, ServerLine
+from uproot_nb.engine.connection.server_messages import ServerMessages
 from uproot_nb.engine.dropout_handlers import DropoutHandlers
 from uproot_nb.engine.effects import Effects
 from uproot_nb.engine.erasing import Erasing
@@ -28,10 +31,7 @@ from uproot_nb.engine.interrupter import Interrupter
 from uproot_nb.engine.interventions import Interventions
 from uproot_nb.engine.new_places import NewPlaces
 from uproot_nb.engine.process_exit import leave_before_exit, stay
-from uproot_nb.engine.registration import Registration
 from uproot_nb.engine.served_code import ServedCode
-from uproot_nb.engine.server_line import Connect, ServerLine
-from uproot_nb.engine.server_messages import ServerMessages
 from uproot_nb.engine.session_tasks import SessionTasks
 from uproot_nb.engine.stays import Stays
 from uproot_nb.engine.upkeep import Upkeep

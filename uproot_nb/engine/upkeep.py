@@ -7,7 +7,7 @@ from functools import partial
 
 from uproot_nb.engine.background import repeat
 from uproot_nb.engine.calls import Calls
-from uproot_nb.engine.registration import Registration
+from uproot_nb.engine.connection.registration import Registration
 from uproot_nb.engine.session_tasks import SessionTasks
 from uproot_nb.flow.flow import Flow
 from uproot_nb.log.log import TransferableLog

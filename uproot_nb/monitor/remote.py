@@ -21,8 +21,8 @@ from uproot_nb.bridge.messages import (
     StewardOpened,
     StewardRequest,
 )
+from uproot_nb.engine.connection.stewards import FromSteward
 from uproot_nb.engine.runtime import Runtime
-from uproot_nb.engine.stewards import FromSteward
 from uproot_nb.monitor.download_links import DownloadLinks
 from uproot_nb.monitor.monitor import Monitor
 from uproot_nb.monitor.remote_requests import (

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 
 from uproot_nb.bridge.messages import CommitTimes, OpenSession, ServeFiles, SetState
-from uproot_nb.engine.attendance import Attendance
-from uproot_nb.engine.server_line import ServerLine
-from uproot_nb.engine.server_messages import ServerMessages
+from uproot_nb.engine.connection.attendance import Attendance
+from uproot_nb.engine.connection.server_line import ServerLine
+from uproot_nb.engine.connection.server_messages import ServerMessages
 from uproot_nb.engine.session_tasks import SessionTasks
 from uproot_nb.errors import BridgeRefused, SessionElsewhere
 from uproot_nb.experiment.setup import App

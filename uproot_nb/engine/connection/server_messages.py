@@ -27,11 +27,11 @@ from uproot_nb.bridge.messages import (
     StewardRequest,
     TakenOver,
 )
-from uproot_nb.engine.attendance import Attendance
 from uproot_nb.engine.calls import Calls
-from uproot_nb.engine.server_line import ServerLine
+from uproot_nb.engine.connection.attendance import Attendance
+from uproot_nb.engine.connection.server_line import ServerLine
+from uproot_nb.engine.connection.stewards import FromSteward, Stewards
 from uproot_nb.engine.session_tasks import SessionTasks
-from uproot_nb.engine.stewards import FromSteward, Stewards
 from uproot_nb.flow.flow import Flow
 from uproot_nb.realtime.delivery import Delivery
 from uproot_nb.realtime.rooms import Rooms
