@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import platform
-import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
-from uproot_nb.bridge.messages import (
-    CloseSession,
-    SetState,
-)
+from uproot_nb.bridge.messages import CloseSession, SetState
 from uproot_nb.engine.calls import Calls
 from uproot_nb.engine.changed_subjects import ChangedSubjects
-from uproot_nb.engine.code_log import CodeLog
 from uproot_nb.engine.connection.attendance import Attendance
 from uproot_nb.engine.connection.registration import Registration
 from uproot_nb.engine.connection.server_line import Connect, ServerLine
@@ -27,13 +22,15 @@ from uproot_nb.engine.connection.server_messages import ServerMessages
 from uproot_nb.engine.dropout_handlers import DropoutHandlers
 from uproot_nb.engine.effects import Effects
 from uproot_nb.engine.erasing import Erasing
+from uproot_nb.engine.internal_errors import InternalErrors
 from uproot_nb.engine.interrupter import Interrupter
 from uproot_nb.engine.interventions import Interventions
 from uproot_nb.engine.new_places import NewPlaces
 from uproot_nb.engine.process_exit import leave_before_exit, stay
-from uproot_nb.engine.served_code import ServedCode
+from uproot_nb.engine.served_code import CodeLog, ServedCode
 from uproot_nb.engine.session_tasks import SessionTasks
 from uproot_nb.engine.stays import Stays
+from uproot_nb.engine.switch_interval import SwitchInterval
 from uproot_nb.engine.upkeep import Upkeep
 from uproot_nb.engine.watchdog import Watchdog
 from uproot_nb.errors import ClaimLost, ClosedRun, UprootError
@@ -54,7 +51,6 @@ from uproot_nb.session.functions import find_function
 from uproot_nb.session.interrupts import SECTIONS
 from uproot_nb.session.steps import Cause, StepLock, StepLoop
 from uproot_nb.session.world import World
-from uproot_nb.version import VERSION
 
 __all__ = ["Runtime"]
 
@@ -68,8 +64,6 @@ FINISHING_SECONDS = 1.0
 """How long running calls and requests may take at the end of the process."""
 HANDOVER_SECONDS = 10.0
 """How long handing over may take; after that, what is not committed is lost."""
-SWITCH_SECONDS = 0.0005
-"""The interpreter's switch interval while participants wait for a running cell."""
 
 
 class WarningWindow(Protocol):
@@ -77,26 +71,6 @@ class WarningWindow(Protocol):
 
     def note_held(self, text: str) -> None:
         """Show a warning; called in another thread."""
-
-
-class _SwitchInterval:
-    """The interpreter's switch interval, which is short while any run is open."""
-
-    _open_runs = 0
-    _usual = 0.0
-
-    @classmethod
-    def shorten(cls) -> None:
-        if cls._open_runs == 0:
-            cls._usual = sys.getswitchinterval()
-            sys.setswitchinterval(min(cls._usual, SWITCH_SECONDS))
-        cls._open_runs += 1
-
-    @classmethod
-    def restore(cls) -> None:
-        cls._open_runs -= 1
-        if cls._open_runs == 0:
-            sys.setswitchinterval(cls._usual)
 
 
 class Runtime:
@@ -155,12 +129,12 @@ class Runtime:
             log.release(name)
             raise
         self.loop.session = self.world
-        self._do_as_in(setup.apps)
+        _do_as_in(self.world, setup.apps)
         self.is_new = not self.world.state.opened
         self.line = ServerLine(connect, disconnect)
         self.world.send, self.world.drain = self.line.send, self.line.drain
         self.reports = ErrorReports(self.world, show)
-        self.tasks = SessionTasks(self.world, self.reports, self._outside)
+        self.tasks = SessionTasks(self.world, self.reports.report, self._outside)
         self.delivery = Delivery(self.world, self.tasks.start)
         self.files = AppFiles(self.world, simulate)
         self.flow = Flow(
@@ -174,18 +148,17 @@ class Runtime:
             self.flow.departures.note, self.flow.timeouts,
         )  # fmt: skip
         self.rooms = Rooms(self.world, self.reports, self.places.door())
-        self.world.make_context = self._context_of
+        self.world.make_context = partial(_context_of, self.flow)
         self.world.serve_by(self, self.delivery, self.flow, self.dropouts)
         parts = self.world, self.flow, self.delivery, self.dropouts
         self.interventions = Interventions(*parts, self.places.introduce_soon)
         self.erasing = Erasing(self.world, self.flow)
-        self.calls = Calls(self.world, self.flow, self.reports)
         self._connect_parts()
         self.code_log = CodeLog(self.world, self.flow.journeys)
         self.code = ServedCode(self.world, self.flow, self.delivery, self.reports, self.code_log)
         self.changes = ChangedSubjects(self.world.journal, self.world.state)
         self.stays = Stays(self.world, lambda: self.flow.timeouts.elapsed)
-        self.world.journal.report_to(self._note_failure, self._log_fails)
+        self.world.journal.report_to(self._errors.report, self.registration.note_log)
         self.world.journal.on_lost = self._lose
         self.windows: WeakSet[WarningWindow] = WeakSet()  # monitors
         self.watchdog = Watchdog(self.lock, self.loop, self._warn, self.calls.note_held)
@@ -195,7 +168,9 @@ class Runtime:
 
     def _connect_parts(self) -> None:
         """Make the parts between the participant server and those that answer it."""
-        report = self._note_failure
+        self.calls = Calls(self.world, self.flow, self.reports)
+        self._errors = InternalErrors(self.world, self.reports.report)
+        report = self._errors.report
         self.attendance = Attendance(self.world, self.flow, self.dropouts, report)
         self.inbox = ServerMessages(
             self.world, self.line, self.flow, self.calls, self.rooms, self.delivery,
@@ -226,7 +201,7 @@ class Runtime:
         """Start the thread, create the places, and let participants in."""
         effects = Effects(self.world, self.reports, self.find_function, self.has_effects)
         self.effects = self.lock.outside = effects
-        _SwitchInterval.shorten()
+        SwitchInterval.shorten()
         self._thread.start()
         leave_before_exit(self)
         try:
@@ -371,7 +346,7 @@ class Runtime:
         self.lock.thread_of_steps = threading.get_ident()
         self.world.journal.start()
         leave_thread_to(self.effects)
-        self.loop.set_exception_handler(self._note_callback)
+        self.loop.set_exception_handler(self._errors.report_callback)
         try:
             self._run_loop()
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
@@ -384,7 +359,7 @@ class Runtime:
             try:
                 self.loop.run_forever()
             except (SystemExit, KeyboardInterrupt) as left:  # asyncio lets no other out
-                self._note_failure(left)
+                self._errors.report(left)
             else:
                 return
 
@@ -397,7 +372,7 @@ class Runtime:
             for app in self.setup.apps:
                 if app.new_session is not None:
                     await run_authors(app.new_session, self.world, cause, self.world.session)
-        self._note_opened(cause)
+        self.code_log.note_opened(self.flow.pages, cause)
         self.code_log.note_payment(self.setup.payment_rule)
         self.calls.note_cut_off()
         self.code_log.note_experiment()
@@ -417,7 +392,7 @@ class Runtime:
 
     def _stop(self, seconds: float = 5.0, for_another: bool = False) -> None:
         """End the thread, and release the session: closed, or left to another kernel."""
-        _SwitchInterval.restore()
+        SwitchInterval.restore()
         stay(self)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(seconds)
@@ -462,37 +437,6 @@ class Runtime:
             self.files.close()
             self.delivery.close()
 
-    def _note_opened(self, cause: Cause) -> None:
-        """Log that the session is served; *cause* is that of its own code, new_session or restart.
-
-        From here on, the log has all inputs as rows of their own.
-        """
-        pages = [page.key for page in self.flow.pages]
-        value = {
-            "settings": dict(self.world.settings), "pages": pages, "seed": self.world.seed,
-            "inputs": True, "arrivals": True, "undoes_moves": True,
-            "versions": {"uproot_nb": VERSION, "python": platform.python_version()},
-            **({"help": True} if self.world.offers_help else {}),
-        }  # fmt: skip
-        with self.lock:
-            text = self.world.codec.encode(value)
-            self.world.journal.fold_for(cause, "open", "session", "", text)
-
-    def _note_callback(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Report an error of a timer or callback; asyncio would only print it."""
-        error = context.get("exception")
-        if error is None or self.closed:
-            loop.default_exception_handler(context)
-        else:
-            self._note_failure(error)
-
-    def _note_failure(self, error: BaseException) -> None:
-        """Report an internal error, which must not stop the code after it."""
-        try:
-            self.reports.report(error, Cause("", "", "uproot_nb", ""))
-        except Exception:  # the log is closed
-            logger.exception("Session %r: %r could not be reported.", self.name, error)
-
     def _lose(self, error: ClaimLost) -> None:
         """Go silent: another kernel serves the session now, and has its participants."""
         self.lost = error
@@ -513,20 +457,6 @@ class Runtime:
         self.watchdog.stop()
         self._stop()
         self.world.log.rest()
-
-    def _log_fails(self, error: BaseException | None) -> None:
-        """Report that the log cannot be written, or can be again."""
-        self.registration.show_state()
-        if error is None:
-            path = self.world.log.path
-            text = f"The log of '{self.name}' is written again, to {path}; what waited is in it."
-        else:
-            text = (
-                f"The log of '{self.name}' cannot be written: {error}\n"
-                "Participants read that the study is paused. Nothing is acknowledged meanwhile; "
-                "writing is tried again, and the study continues by itself."
-            )
-        self._show(text, Cause("", "", "log", ""))
 
     # ---- places ----
 
@@ -560,23 +490,24 @@ class Runtime:
         """Return an author's function by its name in the log; None if there is none."""
         return find_function(name, [app.namespace for app in self.setup.apps])
 
-    # ---- apps ----
 
-    def _do_as_in(self, apps: Sequence[App]) -> None:
-        """Let players, groups and the session be as the framework's apps know them."""
-        self.world.has_payoffs = not all(app.name for app in apps)
-        self.world.in_app = any(app.lenient for app in apps)
-        own = [app.virtual_fields for app in apps]
-        self.world.virtual_fields = {name: field for one in own for name, field in one.items()}
+def _do_as_in(world: World, apps: Sequence[App]) -> None:
+    """Let players, groups and the session be as the framework's apps know them."""
+    world.has_payoffs = not all(app.name for app in apps)
+    world.in_app = any(app.lenient for app in apps)
+    own = [app.virtual_fields for app in apps]
+    world.virtual_fields = {name: field for one in own for name, field in one.items()}
 
-    def _context_of(self, player: Player) -> Any:
-        app = self.flow.apps.app_of(self.flow.journeys.pages.get(player.page or ""))
-        if app.context is None:
-            raise UprootError(
-                f"player/{player.name} has no context: the experiment defines no Context.\n"
-                "Write class Context(PlayerContext): ... beside the pages."
-            )
-        return app.context(player)
+
+def _context_of(flow: Flow, player: Player) -> Any:
+    """Return the context of a player, as the app of their page defines it."""
+    app = flow.apps.app_of(flow.journeys.pages.get(player.page or ""))
+    if app.context is None:
+        raise UprootError(
+            f"player/{player.name} has no context: the experiment defines no Context.\n"
+            "Write class Context(PlayerContext): ... beside the pages."
+        )
+    return app.context(player)
 
 
 _HANDED_OVER = (

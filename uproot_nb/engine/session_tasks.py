@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Protocol
 
 from uproot_nb.errors import ClosedRun
-from uproot_nb.session.error_reports import ErrorReports
-from uproot_nb.session.steps import NOBODY, Cause, Steps, drive
-from uproot_nb.session.world import World
+from uproot_nb.session.steps import NOBODY, Cause, StepLock, Steps, drive
 
 __all__ = ["SessionTasks"]
+
+
+class Running(Protocol):
+    """A session with a loop of its own."""
+
+    name: str
+    loop: asyncio.AbstractEventLoop
+    lock: StepLock
+    closing: bool
 
 
 class SessionTasks:
@@ -22,11 +29,17 @@ class SessionTasks:
         tasks.spawn(ring_later(session))        # authors' code, until the run ends
 
     Args:
+        report: shows and logs an error that a task has raised.
         outside: returns the cause of what a cell or a thread of authors' code asks for.
     """
 
-    def __init__(self, world: World, reports: ErrorReports, outside: Callable[[], Cause]) -> None:
-        self._world, self._reports, self._outside = world, reports, outside
+    def __init__(
+        self,
+        session: Running,
+        report: Callable[[BaseException, Cause], object],
+        outside: Callable[[], Cause],
+    ) -> None:
+        self._session, self._report, self._outside = session, report, outside
         self._tasks: dict[asyncio.Task[Any], bool] = {}
         """Each task, and whether it runs until the run ends."""
 
@@ -43,14 +56,14 @@ class SessionTasks:
             cause: that of an error; None for our own.
             endless: whether it runs until the run ends, which does not wait for it.
         """
-        task = asyncio.Task(coroutine, loop=self._world.loop)
+        task = asyncio.Task(coroutine, loop=self._session.loop)
         self._tasks[task] = endless
         task.add_done_callback(lambda done: self._ended(done, cause))
         return task
 
     def beside(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any] | None:
         """Run a coroutine of our own, from the loop, until the run ends."""
-        if self._world.closing:
+        if self._session.closing:
             coroutine.close()
             return None
         return self.start(coroutine, endless=True)
@@ -64,7 +77,7 @@ class SessionTasks:
             cell: the cell that asks for it; None for the experiment's code.
         """
         name = getattr(coroutine, "__qualname__", "task")
-        lock = self._world.lock
+        lock = self._session.lock
         actor, page, _, code = cell or lock.cause or NOBODY
         if cell is None and actor == "researcher":
             actor = ""  # new_session or restart, whose tasks a rerun starts again
@@ -74,21 +87,21 @@ class SessionTasks:
 
     def spawn_from_cell(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
         """Run a coroutine in the background, from any thread but the run's own, without waiting."""
-        world = self._world
-        if world.closing:
+        session = self._session
+        if session.closing:
             coroutine.close()
-            raise ClosedRun(world.name)
+            raise ClosedRun(session.name)
         outcome: Future[Any] = Future()
         cell = self._outside()
 
         def start() -> None:
             task = self.spawn(coroutine, cell)
             outcome.add_done_callback(
-                lambda done: done.cancelled() and world.loop.call_soon_threadsafe(task.cancel)
+                lambda done: done.cancelled() and session.loop.call_soon_threadsafe(task.cancel)
             )
             task.add_done_callback(lambda done: _copy_outcome(done, outcome))
 
-        world.loop.call_soon_threadsafe(start)
+        session.loop.call_soon_threadsafe(start)
         return outcome
 
     def ending(self) -> list[asyncio.Task[Any]]:
@@ -105,11 +118,11 @@ class SessionTasks:
 
     def _ended(self, task: asyncio.Task[Any], cause: Cause | None) -> None:
         self._tasks.pop(task, None)
-        if task.cancelled() or task.exception() is None or self._world.closing:
+        if task.cancelled() or task.exception() is None or self._session.closing:
             return
         error = task.exception()
         assert error is not None
-        self._reports.report(error, cause or Cause("", "", "uproot_nb", ""))
+        self._report(error, cause or Cause("", "", "uproot_nb", ""))
 
 
 def _copy_outcome(task: asyncio.Task[Any], outcome: Future[Any]) -> None:

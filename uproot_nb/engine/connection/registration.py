@@ -69,7 +69,7 @@ class Registration:
 
     def give_sign(self) -> None:
         """Send the participant server a sign of life, and how the log is doing."""
-        self.show_state()
+        self._show_state()
         journal = self._world.journal
         self._line.send(
             CommitTimes(
@@ -78,8 +78,22 @@ class Registration:
             )
         )  # fmt: skip
 
-    def show_state(self) -> None:
-        """Tell the participant server whether participants can go on."""
+    def note_log(self, error: BaseException | None) -> None:
+        """Report that the log cannot be written, or, without an error, can be again."""
+        self._show_state()
+        name = self._world.name
+        if error is None:
+            path = self._world.log.path
+            text = f"The log of '{name}' is written again, to {path}; what waited is in it."
+        else:
+            text = (
+                f"The log of '{name}' cannot be written: {error}\n"
+                "Participants read that the study is paused. Nothing is acknowledged meanwhile; "
+                "writing is tried again, and the study continues by itself."
+            )
+        self._show(text, Cause("", "", "log", ""))
+
+    def _show_state(self) -> None:
         self._line.send(SetState(self._world.key, self._shown_state()))
 
     def _shown_state(self) -> str:

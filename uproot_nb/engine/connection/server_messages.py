@@ -30,6 +30,7 @@ from uproot_nb.bridge.messages import (
 from uproot_nb.engine.calls import Calls
 from uproot_nb.engine.connection.attendance import Attendance
 from uproot_nb.engine.connection.server_line import ServerLine
+from uproot_nb.engine.connection.server_warnings import warning_of
 from uproot_nb.engine.connection.stewards import FromSteward, Stewards
 from uproot_nb.engine.session_tasks import SessionTasks
 from uproot_nb.flow.flow import Flow
@@ -120,7 +121,7 @@ class ServerMessages:
                 subject = f"player/{message.player}" if message.player else "session"
                 self._reports.misuse(message.what, message.count, subject)
             case TakenOver() | RoomShared():
-                text = _words_of(message, self._world.name)
+                text = warning_of(message, self._world.name)
                 self._reports.warn(text, Cause("", "", "line", ""))
             case SiteMoved(url=url):
                 self._line.url = url
@@ -181,26 +182,6 @@ class ServerMessages:
             return False
         self._flow.reply(await self._rooms.answer(request))
         return True
-
-
-def _words_of(message: TakenOver | RoomShared, session: str) -> str:
-    if isinstance(message, TakenOver):
-        return (
-            f"Another kernel serves the session '{session}' now, from {message.origin}.\n"
-            "Its participants are there; changes made here reach nobody. "
-            "Close this run: run.close()."
-        )
-    room = repr(message.name)
-    if message.other_has_it:
-        return (
-            f"The session '{message.other}' also has the room {room}, and came later: people "
-            f"who come to the room enter '{message.other}', not '{session}'.\n"
-            f"Remove the room from one of the two (run.room({room}).remove()), or close that run."
-        )
-    return (
-        f"The session '{message.other}', which is still open, also has the room {room}: people "
-        f"who come to the room now enter '{session}', not '{message.other}'."
-    )
 
 
 async def _no_answer(request: HttpRequest) -> bool:
