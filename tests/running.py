@@ -73,7 +73,7 @@ class Clocks:
 
     async def notice(self) -> None:
         """Let the run look at its clocks, as it does twice a second."""
-        self._runtime.loop.call_soon_threadsafe(self._runtime._follow_clock)
+        self._runtime.loop.call_soon_threadsafe(self._runtime.upkeep.follow_clock)
         await asyncio.to_thread(self._runtime.wait_for, asyncio.sleep(0))
 
 

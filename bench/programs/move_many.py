@@ -99,7 +99,7 @@ def _come_back(run: Run) -> None:
     world = run._runtime.world
     states = enumerate(world.state.players.items(), 1_000_000)
     messages = [SocketOpened(n, world.key, name, s.position, s.entered) for n, (name, s) in states]
-    world.loop.call_soon_threadsafe(run._runtime._receive, messages)
+    world.loop.call_soon_threadsafe(run._runtime.inbox.receive, messages)
     while not all(state.online for state in world.state.players.values()):
         time.sleep(0.001)
 

@@ -74,7 +74,7 @@ def main(bridge: str, few: str, many: str) -> None:
 
 
 def _wait_for_sockets(run: Run, count: int) -> None:
-    channel: Any = run._runtime._channel
+    channel: Any = run._runtime.line._channel
     while sum(link.sockets for link in channel._links.values()) < count:
         time.sleep(0.01)
     time.sleep(1.0)  # what follows from their coming is over

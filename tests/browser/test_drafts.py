@@ -313,7 +313,7 @@ def correct(run: Run, **changes: Any) -> None:
         for name, value in vars(Survey).items()
         if name in ("fields", "stealth_fields", "handle_stealth_fields", "allow_back")
     }
-    run._runtime.redefine(
+    run._runtime.code.redefine(
         type(
             "Survey",
             (ExperimentPage,),

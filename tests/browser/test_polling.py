@@ -272,7 +272,7 @@ def test_after_a_restart_of_the_server_pages_connect_as_before(
         connected(page)
         assert page.evaluate("uproot.invoke('say', 'one')") == 1
         runtime = run._runtime
-        runtime.loop.call_soon_threadsafe(runtime._channel._other.close)
+        runtime.loop.call_soon_threadsafe(runtime.line._channel._other.close)
         wait_for(page, lambda: run.events["kind"].eq("disconnect").any())
         assert page.evaluate("uproot.invoke('say', 'two')") == 2
         wait_for(page, lambda: len(carriers(run)) == 2)

@@ -10,8 +10,9 @@ import pytest
 
 from tests.running import Browser, Faulty, serving, until, until_true
 from uproot_nb import Page
-from uproot_nb.engine import runtime as runtimes
+from uproot_nb.engine import upkeep
 from uproot_nb.engine.background import repeat
+from uproot_nb.engine.connection import registration
 
 
 class Somewhere(Page):
@@ -43,7 +44,7 @@ async def test_an_act_that_fails_is_reported_and_done_again_and_so_are_the_other
 @pytest.mark.parametrize("what", ["tick", "check_place"])
 def test_a_snapshot_that_fails_ends_nothing(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     """Nor does a look at the file; whatever they raise."""
-    monkeypatch.setattr(runtimes, "LOOK_SECONDS", 0.005)
+    monkeypatch.setattr(upkeep, "LOOK_SECONDS", 0.005)
     times: list[int] = []
     monkeypatch.setattr("uproot_nb.session.journal.Journal." + what, failing(times, KeyError("oh")))
     with serving(Somewhere) as run:
@@ -73,7 +74,7 @@ async def test_a_line_that_is_lost_is_made_again_whatever_fails_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An error about one player's absence affects neither the others nor the connection."""
-    monkeypatch.setattr(runtimes, "REDIAL_SECONDS", 0.02)
+    monkeypatch.setattr(registration, "REDIAL_SECONDS", 0.02)
 
     def oh(player: Any) -> None:
         raise KeyError("oh")
@@ -84,9 +85,9 @@ async def test_a_line_that_is_lost_is_made_again_whatever_fails_meanwhile(
             await Browser.open(run, number)
         await until(lambda: all(player.online for player in run.players))
         monkeypatch.setattr(runtime.flow, "note_presence", oh)
-        line = runtime._channel
+        line = runtime.line._channel
         runtime.loop.call_soon_threadsafe(line._other.close)
-        await until(lambda: runtime._channel not in (None, line))
+        await until(lambda: runtime.line._channel not in (None, line))
         assert not any(player.online for player in run.players)
         assert "KeyError" in run.errors["type"].tolist()
 
@@ -137,7 +138,7 @@ def test_whatever_prevents_writing_the_log_is_reported_and_tried_again(
 
 def test_snapshots_are_taken_again_when_the_disk_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk at one snapshot is not the end of all."""
-    monkeypatch.setattr(runtimes, "LOOK_SECONDS", 0.005)
+    monkeypatch.setattr(upkeep, "LOOK_SECONDS", 0.005)
     for name, value in (("SNAPSHOT_AFTER", 1), ("SNAPSHOT_RETRY_SECONDS", 0.0)):
         monkeypatch.setattr("uproot_nb.session.journal." + name, value)
     log = Faulty()

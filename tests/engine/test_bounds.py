@@ -90,7 +90,7 @@ def waiting_calls(run: Run) -> int:
 
 
 def session_of(run: Run) -> Any:
-    server = run._runtime._connect.__self__.server  # type: ignore[attr-defined]
+    server = run._runtime.line._connect.__self__.server  # type: ignore[attr-defined]
     return server.sessions.named(run.name)
 
 
@@ -162,14 +162,14 @@ async def test_who_sends_without_reading_holds_up_nobody_and_fills_nothing() -> 
 
 
 def _sockets(run: Run, player: int) -> int:
-    server = run._runtime._connect.__self__.server  # type: ignore[attr-defined]
+    server = run._runtime.line._connect.__self__.server  # type: ignore[attr-defined]
     return len(server.sockets.of_player(session_of(run).players[run.players[player].name]))
 
 
 async def ask(run: Run, player: str, patience: float = 30.0) -> HttpReply | None:
     """Ask for a player's page, as the server does for a browser."""
     session, link = session_of(run), session_of(run).link
-    server = run._runtime._connect.__self__.server  # type: ignore[attr-defined]
+    server = run._runtime.line._connect.__self__.server  # type: ignore[attr-defined]
     number = next(server.sockets.numbers)
     asked = HttpRequest(number, session.key, player, "page", [], [], "")
     reply: HttpReply | None = await link.ask(asked, patience)
@@ -183,7 +183,7 @@ async def test_of_ten_thousand_requests_of_one_player_a_kernel_has_a_few_hundred
         bob = await Browser.open(run, 1)
         name = close_gate(run, 0)
         await Browser(run.link(run.players[0])).fetch(body={"_uproot_begin": "1"})
-        tasks = run._runtime._tasks
+        tasks = run._runtime.tasks._tasks
         before = len(tasks)
 
         async def all_at_once() -> list[HttpReply | None]:

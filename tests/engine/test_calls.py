@@ -1111,7 +1111,7 @@ async def send_raw(run: Run, player: int, call_id: str, method: str, argument: s
     invoke = Invoke(
         1, 1, runtime.world.key, name, position, call_id, method, f"[{argument}]".encode(), b"{}"
     )
-    runtime.loop.call_soon_threadsafe(runtime._receive, [invoke])
+    runtime.loop.call_soon_threadsafe(runtime.inbox.receive, [invoke])
 
 
 @pytest.mark.long

@@ -19,7 +19,7 @@ from tests.examples import examples
 from tests.running import Browser, Rejected, plain, serving, together, until
 from uproot_nb import Page, create_group, live, move_to_page, notify, players
 from uproot_nb.bots.client import Client
-from uproot_nb.engine import runtime
+from uproot_nb.engine.connection import registration
 from uproot_nb.errors import ClosedRun
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.sqlite import SqliteLog
@@ -113,14 +113,14 @@ async def test_when_the_participant_server_is_lost_the_run_finds_it_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nobody counts as online meanwhile; then browsers come back and go on."""
-    monkeypatch.setattr(runtime, "REDIAL_SECONDS", 0.02)
+    monkeypatch.setattr(registration, "REDIAL_SECONDS", 0.02)
     with serving(Market, names=NAMES) as run:
         ann = await Browser.open(run)
         assert await ann.call("offer", 1, call_id="a-1") == 1
         await ann.settle()
-        run._runtime.loop.call_soon_threadsafe(run._runtime._channel._other.close)
+        run._runtime.loop.call_soon_threadsafe(run._runtime.line._channel._other.close)
         await until(lambda: not run.players[0].online)
-        await until(lambda: run._runtime._channel is not None)
+        await until(lambda: run._runtime.line._channel is not None)
         again = Browser(run.link(run.players[0]))
         again.page, again.since = ann.page, ann.since
         await again.connect()

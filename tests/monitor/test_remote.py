@@ -43,11 +43,11 @@ class Server:
     def __init__(self, run: Run, api: Any = None) -> None:
         self.run, self.runtime = run, run._runtime
         self.sent: list[BridgeMessage] = []
-        self.runtime.stewards = RemoteStewards(self.runtime, run, api)
+        self.runtime.inbox.stewards = RemoteStewards(self.runtime, run, api)
         self.runtime.world.send = self.sent.append
 
     def tell(self, *messages: BridgeMessage) -> None:
-        self.runtime.loop.call_soon_threadsafe(self.runtime._receive, list(messages))
+        self.runtime.loop.call_soon_threadsafe(self.runtime.inbox.receive, list(messages))
 
     def open(self, socket: int, role: Role = "steward") -> None:
         key = self.runtime.world.key
@@ -153,7 +153,7 @@ async def test_a_server_that_has_gone_leaves_no_monitors_behind() -> None:
         server = Server(run)
         server.open(7)
         await until(lambda: server.news(7))
-        server.runtime.loop.call_soon_threadsafe(server.runtime.stewards.forget)
+        server.runtime.loop.call_soon_threadsafe(server.runtime.inbox.stewards.forget)
         server.open(8)
         await until(lambda: server.news(8))
         assert len(server.runtime.windows) == 1
@@ -314,7 +314,7 @@ async def test_a_body_without_an_end_is_closed_when_nobody_reads_it_any_more(how
         if how == "the program goes":
             server.tell(PartsWanted(1, 0))
         elif how == "the server goes":
-            server.runtime.loop.call_soon_threadsafe(server.runtime.stewards.forget)
+            server.runtime.loop.call_soon_threadsafe(server.runtime.inbox.stewards.forget)
         else:
             await asyncio.to_thread(run.close)
         await until(lambda: api.closed == 1)
@@ -328,7 +328,7 @@ async def test_a_run_without_an_api_or_monitors_says_so() -> None:
         server.ask(1)
         await until(lambda: server.of(HttpReply))
         assert server.of(HttpReply)[0].status == 404
-        server.runtime.stewards = None
+        server.runtime.inbox.stewards = None
         server.ask(2)
         server.open(3)
         await until(lambda: len(server.of(HttpReply)) == 2 and server.of(CloseSocket))
@@ -374,7 +374,7 @@ def test_whatever_a_viewer_sends_nothing_changes_and_nobody_reads_of_it() -> Non
             lambda: [one for one in server.news(7, "unanswered") if one["id"] == "the last one"]
         )
         assert server.news(7, "malformed")
-        until_true(lambda: not run._runtime.stewards._monitors._monitors[7]._turns._waiting)
+        until_true(lambda: not run._runtime.inbox.stewards._monitors._monitors[7]._turns._waiting)
         assert run._runtime.world.journal.committed == committed
         assert run._runtime.flow.state == "running"
         assert run.errors.empty
@@ -390,7 +390,7 @@ async def test_what_reads_the_log_waits_for_its_turn_and_too_much_of_it_is_dropp
         server.tell(*[StewardMessage(7, run._runtime.world.key, asked)] * 300)
         server.say(7, op="ask")
         await until(lambda: server.news(7, "here"))
-        await until(lambda: not run._runtime.stewards._monitors._monitors[7]._turns._waiting)
+        await until(lambda: not run._runtime.inbox.stewards._monitors._monitors[7]._turns._waiting)
         assert 0 < len(server.news(7, "rows")) < 100
         server.say(7, op="rows", id="last")
         await until(lambda: [one for one in server.news(7, "rows") if one["id"] == "last"])

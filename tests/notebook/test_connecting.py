@@ -20,7 +20,7 @@ from uproot_nb import Page, live, send_to, serve
 from uproot_nb.bridge import stream
 from uproot_nb.bridge.discovery import Discovery, find_server, publish, republish, withdraw
 from uproot_nb.bridge.stream import Listener, listen
-from uproot_nb.engine import runtime
+from uproot_nb.engine.connection import registration
 from uproot_nb.errors import BridgeRefused
 from uproot_nb.notebook import connecting
 from uproot_nb.notebook.connecting import ServerConnection, kernel_id
@@ -205,7 +205,7 @@ async def test_a_server_that_went_away_and_came_back_is_dialled_again(
     beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The session goes on there, with the same links."""
-    monkeypatch.setattr(runtime, "REDIAL_SECONDS", 0.02)
+    monkeypatch.setattr(registration, "REDIAL_SECONDS", 0.02)
     with serving(Market, embedded=False) as run:
         ann = await Browser.open(run)
         assert await ann.call("echo", 1) == 1
@@ -223,15 +223,15 @@ async def test_a_server_that_learns_its_address_changes_the_links_and_is_dialled
     beside: Beside, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As behind a JupyterHub. The researcher is not told to hand out links anew after a loss."""
-    monkeypatch.setattr(runtime, "REDIAL_SECONDS", 0.02)
+    monkeypatch.setattr(registration, "REDIAL_SECONDS", 0.02)
     with serving(Market, embedded=False) as run:
         beside.move("https://hub.test/user/ann/")
         await until(lambda: run.url == "https://hub.test/user/ann/")
         assert run.link(run.players[0]).startswith(f"{run.url}p/")
         assert run.join_link.startswith(f"{run.url}join/")
-        channel = run._runtime._channel
+        channel = run._runtime.line._channel
         beside.lose_kernels()
-        await until(lambda: run._runtime._channel not in (None, channel))
+        await until(lambda: run._runtime.line._channel not in (None, channel))
         assert run.url == "https://hub.test/user/ann/"
     said = capsys.readouterr()
     assert "another address" not in said.out + said.err
@@ -246,7 +246,8 @@ async def test_browsers_stay_connected_while_another_run_takes_the_session_over(
     with serving(Market, embedded=None, db=path) as run:
         ann = await Browser.open(run)
         assert await ann.call("add", call_id="a-1") == 1
-        run._runtime.loop.call_soon_threadsafe(run._runtime._channel.close)  # as a kernel's death
+        line = run._runtime.line  # as a kernel's death
+        run._runtime.loop.call_soon_threadsafe(line._channel.close)
         while await ann.status() != "paused":
             pass
         await ann.ask("add", call_id="a-2")
@@ -331,7 +332,7 @@ async def test_a_run_never_changes_to_another_lab_that_was_there_before(
     beside: Beside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two Jupyter servers of one person: the other one's address is not participants'."""
-    monkeypatch.setattr(runtime, "REDIAL_SECONDS", 0.02)
+    monkeypatch.setattr(registration, "REDIAL_SECONDS", 0.02)
     other = Beside(beside.folder)
     other.start()
     assert other.file is not None
@@ -360,13 +361,13 @@ async def test_the_cell_reads_that_the_server_is_gone_and_that_it_is_back(
     beside: Beside, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A new address is said too: old links lead nowhere then."""
-    monkeypatch.setattr(runtime, "REDIAL_SECONDS", 0.02)
+    monkeypatch.setattr(registration, "REDIAL_SECONDS", 0.02)
     with serving(Market, embedded=None) as run:
         before = run.url
         beside.stop()
         beside.start()
         await until(lambda: run.url == beside.server.url)
-        await until(lambda: run._runtime._channel is not None)
+        await until(lambda: run._runtime.line._channel is not None)
         after = run.url
     said = capsys.readouterr()
     told = said.out + said.err
@@ -379,7 +380,7 @@ async def test_no_failure_ends_the_looking_for_the_server(
     beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One unforeseen error at one try, and the next is made all the same."""
-    monkeypatch.setattr(runtime, "REDIAL_SECONDS", 0.02)
+    monkeypatch.setattr(registration, "REDIAL_SECONDS", 0.02)
     look, tries = connecting.find_successor, [ValueError("unforeseen")]
 
     def fails_once(*told: Any) -> Any:

@@ -151,7 +151,7 @@ async def test_a_log_alone_has_the_codebook_and_the_sources_of_its_run(
 @pytest.mark.long
 def test_a_log_of_somebody_else_writes_nothing_outside_of_the_export(tmp_path: Path) -> None:
     with serving(Survey, db=tmp_path / "lab.sqlite3") as run:
-        run._runtime.note_notebook("../../outside.ipynb", "{}")
+        run._runtime.code_log.note_notebook("../../outside.ipynb", "{}")
     with open_log(tmp_path / "lab.sqlite3") as log:
         folder = log.export(tmp_path / "out")
     assert [path.parent for path in tmp_path.rglob("*outside.ipynb")] == [folder / "source"]
@@ -162,7 +162,7 @@ def test_a_redefined_page_describes_its_fields_anew(tmp_path: Path) -> None:
     with serving(Survey, db=tmp_path / "lab.sqlite3") as run:
         run.players[0].age = 30
         newer = {"fields": {"age": IntegerField(label="Your age?")}, "__module__": __name__}
-        run._runtime.redefine(type("Survey", (Page,), newer))
+        run._runtime.code.redefine(type("Survey", (Page,), newer))
     with open_log(tmp_path / "lab.sqlite3") as log:
         descriptions = codebook(log.export(tmp_path / "out"))
     assert descriptions["latest/players"]["age"]["meaning"] == "Your age?"

@@ -95,7 +95,7 @@ def connect(run: Run, tabs: list[Tab]) -> None:
     """Open a socket for each tab, all at once."""
 
     async def open_sockets() -> None:
-        server = run._runtime._connect.__self__.server  # type: ignore[attr-defined]
+        server = run._runtime.line._connect.__self__.server  # type: ignore[attr-defined]
         for tab in tabs:
             player = server.sessions.get(run._runtime.world.key).players[tab.player]
             tab.sockets.append(_Socket(tab, server, player))
@@ -215,7 +215,7 @@ class _Walk:
         """Let the kernel lose the line and come back: the server names every socket anew."""
 
         async def cut() -> None:
-            served = run._runtime._connect.__self__.server  # type: ignore[attr-defined]
+            served = run._runtime.line._connect.__self__.server  # type: ignore[attr-defined]
             run._runtime.delivery.forget_sockets()
             for link in served.links:
                 for session in link.sessions.values():
@@ -343,7 +343,7 @@ def test_sockets_that_have_gone_are_not_served(
         settle(run)
         searches = _Searches(run, monkeypatch)
         (tab,) = _opened(run, [0], [entered])
-        server = run._runtime._connect.__self__.server  # type: ignore[attr-defined]
+        server = run._runtime.line._connect.__self__.server  # type: ignore[attr-defined]
         player = server.sessions.get(run._runtime.world.key).players[tab.player]
 
         async def open_and_close() -> None:

@@ -124,7 +124,7 @@ def test_who_has_lost_the_session_goes_silent_and_says_who_has_it(
     """Nothing is committed or published any more, and the run is closed without an error."""
     with serving(Market, names=NAMES) as run:
         sent: list[Any] = []
-        channel = run._runtime._channel
+        channel = run._runtime.line._channel
         assert channel is not None
         lost = ClaimLost("market", "postgresql://db/study", "process 7 on lab-2")
         monkeypatch.setattr(distant, "_commit", lambda events, done: done(lost))

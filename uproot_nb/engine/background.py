@@ -14,7 +14,7 @@ async def repeat(
 ) -> None:
     """Call each of *acts* every so many seconds until the task is cancelled.
 
-        runtime.beside(repeat(1.0, runtime.report_failure, journal.tick))
+        tasks.beside(repeat(1.0, report, journal.tick))
 
     An error is reported, and prevents neither the other acts nor the next round.
     """

@@ -15,7 +15,7 @@ MOST_WAITING = 8
 class InTurn:
     """Does what reads the log or writes files one after the other, however fast it is asked for.
 
-        turns = InTurn(runtime.beside)
+        turns = InTurn(runtime.tasks.beside)
         turns.start(partial(self._give_rows, 0, 50))
 
     Args:

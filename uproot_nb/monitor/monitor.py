@@ -81,7 +81,7 @@ class Monitor:
         self._exporter = export or partial(export_to_file, host, runtime.name)
         world = self._runtime.world
         self._runtime.windows.add(self)
-        self._turns, self._rate = InTurn(runtime.beside), UpdateRate(SHARE)
+        self._turns, self._rate = InTurn(runtime.tasks.beside), UpdateRate(SHARE)
         self._withheld = None if role == "steward" else Withheld(runtime)
         self._window = EventWindow(world.log, world.name, self._cleaned)
         self._players = PlayerNews(runtime, fields, self._withheld)
@@ -181,7 +181,7 @@ class Monitor:
         self._send_news(everything=True)
         if not self._is_watched:
             self._is_watched = True
-            self._watching = self._runtime.beside(
+            self._watching = self._runtime.tasks.beside(
                 repeating(self._runtime, UPDATE_SECONDS, self._watch)
             )
 
@@ -226,7 +226,7 @@ class Monitor:
             chats, rooms = self._chats(), self._changed_rooms()
             summary = (
                 world.journal.committed, runtime.flow.state, len(world.state.players),
-                runtime.page_code.frozen,
+                runtime.code.page_code.frozen,
             )  # fmt: skip
             players = [self._sent_row(row) for row in changed]
         is_new = changed or lines is not None or rooms is not None or self._points

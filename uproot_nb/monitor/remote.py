@@ -21,8 +21,8 @@ from uproot_nb.bridge.messages import (
     StewardOpened,
     StewardRequest,
 )
+from uproot_nb.engine.connection.stewards import FromSteward
 from uproot_nb.engine.runtime import Runtime
-from uproot_nb.engine.stewards import FromSteward
 from uproot_nb.monitor.download_links import DownloadLinks
 from uproot_nb.monitor.monitor import Monitor
 from uproot_nb.monitor.remote_requests import (
@@ -42,7 +42,7 @@ MOST = 20
 class RemoteStewards:
     """Serves monitors' web pages and the REST API of one run.
 
-    runtime.stewards = RemoteStewards(runtime, run, api)
+    runtime.inbox.stewards = RemoteStewards(runtime, run, api)
     """
 
     def __init__(self, runtime: Runtime, host: Host, api: AnswersRequests | None = None) -> None:

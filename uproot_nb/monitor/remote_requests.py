@@ -75,7 +75,7 @@ class RemoteRequests:
             self._send(error_reply(request, 429, sentence))
             return
         self._running += 1
-        if self._runtime.beside(self._answer(request)) is None:
+        if self._runtime.tasks.beside(self._answer(request)) is None:
             self._running -= 1
 
     def note_wanted(self, message: PartsWanted) -> None:

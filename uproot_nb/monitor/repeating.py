@@ -18,7 +18,7 @@ _CAUSE = Cause("", "", "monitor", "")
 async def repeating(runtime: Runtime, seconds: float, act: Callable[[], Any]) -> None:
     """Call *act* every so many seconds until the run ends, and report its failures.
 
-        runtime.beside(repeating(runtime, 10.0, self._refresh))
+        runtime.tasks.beside(repeating(runtime, 10.0, self._refresh))
 
     A failure that repeats is reported once.
     """

@@ -53,7 +53,7 @@ class Windows:
         if not self._is_watching and not runtime.closed:
             self._is_watching = True
             runtime.loop.call_soon_threadsafe(
-                lambda: runtime.beside(repeating(runtime, SECONDS, self._refresh))
+                lambda: runtime.tasks.beside(repeating(runtime, SECONDS, self._refresh))
             )
 
     def view(self, players: Sequence[Player]) -> Any:

@@ -100,7 +100,7 @@ class BotPlaces:
         runtime, taken = self._runtime, []
         for _ in range(count):
             player = runtime.world.claim_place()
-            taken.append(runtime.wait_for(runtime.open_place()) if player is None else player)
+            taken.append(runtime.wait_for(runtime.places.open()) if player is None else player)
         return taken
 
     def _check_cast(self, players: Sequence[Player]) -> None:

@@ -36,7 +36,7 @@ def note_notebook(runtime: Runtime, show: Callable[[str], None] = lambda text: N
     except (OSError, ValueError):  # not saved yet, being saved right now, or moved
         return
     if source:
-        runtime.note_notebook(path.name, source)
+        runtime.code_log.note_notebook(path.name, source)
 
 
 def _renamed(path: Path) -> Path | None:

@@ -44,7 +44,7 @@ def describe_runs() -> list[dict[str, Any]]:
         ]  # fmt: skip
     except KeyboardInterrupt:  # this waited for a step that does not end, and is no cell
         for run in open_runs():
-            run._runtime.interrupt_if_held_up()
+            run._runtime.interrupter.interrupt_if_held_up()
         raise
 
 

@@ -99,7 +99,7 @@ class Paying(StudyTables):
 
     def _note_rule(self, rule: Payment) -> None:
         with self._open_lock():
-            self._runtime.note_payment(rule)
+            self._runtime.code_log.note_payment(rule)
             self._runtime.world.journal.commit()
 
     def _language(self) -> str:

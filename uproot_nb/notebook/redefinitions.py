@@ -30,11 +30,11 @@ class Redefinitions:
         self, runtime: Runtime, show: Callable[[str, Cause], None], headless: bool
     ) -> None:
         self._runtime, self._show, self._headless = runtime, show, headless
-        runtime.redefined = self._report
+        runtime.code.redefined = self._report
 
     def begin(self, code: str | None) -> None:
         """Freeze or thaw a session that is opened, as `serve(code=…)` wants it; None: as it was."""
-        page_code = self._runtime.page_code
+        page_code = self._runtime.code.page_code
         if code == "live":
             page_code.thaw()
             return
@@ -50,14 +50,14 @@ class Redefinitions:
         Raises:
             FrozenCode: a page or the page order is another, and the session is frozen.
         """
-        page_code = self._runtime.page_code
+        page_code = self._runtime.code.page_code
         page_code.see_all()
         if code == "live":
             page_code.thaw()
         if page_code.frozen:
             self._refuse_new_code(setup)
             return False
-        self._runtime.adopt(setup)
+        self._runtime.code.adopt(setup)
         if code == "frozen":
             page_code.freeze()
         return True
@@ -71,14 +71,14 @@ class Redefinitions:
         old = self._runtime.flow.journeys.pages.get(page.key)
         if old is None or self._runtime.closed:
             return
-        if not self._runtime.page_code.frozen:
-            self._runtime.redefine(page)
+        if not self._runtime.code.page_code.frozen:
+            self._runtime.code.redefine(page)
         elif old.source.hash != page.source.hash:
             raise self._refusal(page.__name__)
 
     def check_template(self, name: str) -> None:
         """Raise FrozenCode if a frozen session has a page of this name."""
-        if self._served(name) is not None and self._runtime.page_code.frozen:
+        if self._served(name) is not None and self._runtime.code.page_code.frozen:
             raise self._refusal(f"The template of {name}")
 
     def take_template(self, name: str) -> None:
@@ -86,7 +86,7 @@ class Redefinitions:
         page = self._served(name)
         if page is not None:
             with self._runtime.lock:
-                self._runtime.reload_page(page)
+                self._runtime.code.reload_page(page)
                 self._report(page, True)
 
     def _served(self, name: str) -> type[Page] | None:

@@ -108,7 +108,7 @@ class Run(Steering, Paying, ErasingRuns, StudyTables):
     @property
     def url(self) -> str:
         """The root of the participants' site."""
-        return self._runtime.url
+        return self._runtime.line.url
 
     @property
     def join_link(self) -> str:
@@ -162,7 +162,7 @@ class Run(Steering, Paying, ErasingRuns, StudyTables):
         button does the same, if the code has run for more than half a second. Empty if nothing
         was running.
         """
-        return self._runtime.interrupt()
+        return self._runtime.interrupter.interrupt()
 
     @property
     def errors(self) -> pandas.DataFrame:
@@ -187,7 +187,7 @@ class Run(Steering, Paying, ErasingRuns, StudyTables):
     def _note_meanings(self) -> None:
         if not self.closed:
             note_notebook(self._runtime)
-            self._runtime.note_experiment()
+            self._runtime.code_log.note_experiment()
 
     def digest(self) -> Any:
         """Return the result of the experiment's `digest(session)`; by app, if there are several."""
@@ -246,7 +246,7 @@ class Run(Steering, Paying, ErasingRuns, StudyTables):
 
         The future has the result (`.result()`); `.cancel()` ends the coroutine.
         """
-        return self._runtime.spawn_from_cell(coroutine)
+        return self._runtime.tasks.spawn_from_cell(coroutine)
 
     def bots(
         self,
@@ -291,16 +291,16 @@ class Run(Steering, Paying, ErasingRuns, StudyTables):
         participants go on with the code that was served. It lasts until `run.thaw()`, even
         through restarts. Functions and constants that pages use are not frozen.
         """
-        self._runtime.page_code.freeze()
+        self._runtime.code.page_code.freeze()
 
     def thaw(self) -> None:
         """Allow redefining pages again; a refused change takes effect when its cell runs again."""
-        self._runtime.page_code.thaw()
+        self._runtime.code.page_code.thaw()
 
     @property
     def frozen(self) -> bool:
         """Whether no page may be redefined."""
-        return self._runtime.page_code.frozen
+        return self._runtime.code.page_code.frozen
 
     def close(self) -> None:
         """End the run: participants see that the session has ended. Idempotent."""
@@ -308,7 +308,7 @@ class Run(Steering, Paying, ErasingRuns, StudyTables):
         if is_open:
             self._closing()
             self._bots.stop()
-            self._runtime.note_all_left()
+            self._runtime.attendance.note_all_left()
         try:
             self._runtime.close()
         finally:

@@ -270,7 +270,7 @@ class Serving:
                 note_origin(path, session)
             if place != ":memory:":
                 origin = os.path.realpath(path) if is_file(place) else path
-                line.origin = self._runtime.origin = origin
+                line.origin = self._runtime.registration.origin = origin
         except BaseException:
             self._log.close()
             raise
@@ -278,14 +278,14 @@ class Serving:
         self._redefinitions = Redefinitions(
             self._runtime, self._show, Overrides.of().code == "frozen"
         )
-        self._runtime.page_code.look_for_code = self._cells.take_pages
+        self._runtime.code.page_code.look_for_code = self._cells.take_pages
         self._output = Output(
             self._runtime.lock.cause_here, self._log_output, self._aim,
             self._runtime.loop.call_soon_threadsafe,
         )  # fmt: skip
         self.run = Run(self._runtime, self._output.finish, self._closed)
         api = RestApi(self._runtime, self.run)
-        self._runtime.stewards = RemoteStewards(self._runtime, self.run, api)
+        self._runtime.inbox.stewards = RemoteStewards(self._runtime, self.run, api)
 
     def let_in(self, way: WayIn) -> None:
         """Let participants come in by the join link and personal links as *way* says."""
@@ -333,7 +333,7 @@ class Serving:
 
     def _interrupted(self) -> None:
         """End a step that holds everybody up; the researcher has pressed the interrupt button."""
-        holder = "" if self._runtime.closed else self._runtime.interrupt_if_held_up()
+        holder = "" if self._runtime.closed else self._runtime.interrupter.interrupt_if_held_up()
         if holder:
             self._output.show(f"{holder} was interrupted.", NOBODY)
 

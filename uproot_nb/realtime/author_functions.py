@@ -181,4 +181,4 @@ def spawn(coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
             "spawn() was called outside a live method or hook, so it does not know the run.\n"
             "In a cell, write run.spawn(coroutine)."
         )
-    return world.runtime.spawn(coroutine)
+    return world.runtime.tasks.spawn(coroutine)

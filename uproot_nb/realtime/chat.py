@@ -367,7 +367,7 @@ def _call_author(chat: Model, player: Player | None, text: str) -> None:
     task: Any = _call_listener(function, chat, player, text)
     task.__qualname__ = name
     on_loop = threading.get_ident() == world.lock.thread_of_steps
-    (runtime.spawn if on_loop else runtime.spawn_from_cell)(task)
+    (runtime.tasks.spawn if on_loop else runtime.tasks.spawn_from_cell)(task)
 
 
 async def _call_listener(function: Listener, chat: Model, player: Player | None, text: str) -> None:

@@ -50,6 +50,7 @@ class SessionReplay(Runtime):
     """
 
     has_effects = False
+    has_upkeep = False
 
     def __init__(
         self,
@@ -144,9 +145,6 @@ class SessionReplay(Runtime):
     def pass_time(self, until: float) -> None:
         """Let timers fire up to a time."""
         self.wait_for(self.time.advance(until))
-
-    def _watch_over(self) -> None:
-        """Start no periodic work: over a night without participants it is 100,000 rounds."""
 
     def _hear(self, text: str, cause: Cause) -> None:
         self.messages.append(text)
@@ -289,14 +287,14 @@ class SessionReplay(Runtime):
         if "fullscreen" in data:
             what, data = "fullscreen", {"visit": player._state.entered}
         text = orjson.dumps(data)
-        self._receive([PageReport(1, self.world.key, name, player.position, what, text)])
+        self.inbox.receive([PageReport(1, self.world.key, name, player.position, what, text)])
 
     async def _replay_connect(self, event: Event, name: str, more: Sequence[Event]) -> None:
         value = orjson.loads(event.value) or {}
-        self._note_presence(name, 1, True, value.get("by", ""))
+        self.attendance.note(name, 1, True, value.get("by", ""))
 
     async def _replay_disconnect(self, event: Event, name: str, more: Sequence[Event]) -> None:
-        self._note_presence(name, 1, False)
+        self.attendance.note(name, 1, False)
 
     # ---- joining ----
 
@@ -304,7 +302,7 @@ class SessionReplay(Runtime):
         self.world.new_name = self._names(name)
         with self._caused_by(event):
             player = self.world.add_player()
-        await self._introduce(player)
+        await self.places.introduce(player)
 
     async def _replay_claim(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.world.new_name = self._names(name)
@@ -322,7 +320,7 @@ class SessionReplay(Runtime):
         if is_erased:
             await self._repeat(more)
         if opened is not None:
-            await self._introduce(opened)
+            await self.places.introduce(opened)
 
     async def _replay_room(self, event: Event, name: str, more: Sequence[Event]) -> None:
         self.world.new_name = self._names(name)
@@ -351,7 +349,7 @@ class SessionReplay(Runtime):
         self, action: str, name: str, form: Pairs = (), room: str = "", languages: str = "",
         query: Pairs = (),
     ) -> None:  # fmt: skip
-        self._receive([HttpRequest(
+        self.inbox.receive([HttpRequest(
             0, self.world.key, name, action, list(form), list(query), languages, room=room
         )])  # fmt: skip
 

@@ -14,7 +14,7 @@ from uproot_nb.session.steps import Cause
 
 __all__ = [
     "DeliveryService", "DropoutService", "FlowService", "JourneyService", "RuntimeService",
-    "TimeoutService", "WarningService", "Where",
+    "TaskService", "TimeoutService", "WarningService", "Where",
 ]  # fmt: skip
 
 Where = type[Page] | int | EllipsisType | None
@@ -111,18 +111,26 @@ class WarningService(Protocol):
         """Show and log a warning."""
 
 
-class RuntimeService(Protocol):
+class TaskService(Protocol):
     """Runs authors' code in the background."""
-
-    @property
-    def reports(self) -> WarningService:
-        """Shows warnings to the researcher."""
-
-    def find_function(self, name: str) -> Callable[..., Any] | None:
-        """Return an author's function by the name that the log has."""
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run a coroutine on the run's loop, from that loop."""
 
     def spawn_from_cell(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
         """Run a coroutine on the run's loop, from any other thread."""
+
+
+class RuntimeService(Protocol):
+    """Runs the session."""
+
+    @property
+    def reports(self) -> WarningService:
+        """Shows warnings to the researcher."""
+
+    @property
+    def tasks(self) -> TaskService:
+        """What runs in the background."""
+
+    def find_function(self, name: str) -> Callable[..., Any] | None:
+        """Return an author's function by the name that the log has."""

@@ -153,12 +153,12 @@ class Actions:
 
     def _freeze(self, given: Given) -> str:
         with self._by_hand():
-            self._runtime.page_code.freeze()
+            self._runtime.code.page_code.freeze()
         return "Frozen: no page can be redefined."
 
     def _thaw(self, given: Given) -> str:
         with self._by_hand():
-            self._runtime.page_code.thaw()
+            self._runtime.code.page_code.thaw()
         return "Thawed: pages can be redefined."
 
     def _set_room(self, name: str, is_open: bool) -> str:
@@ -172,7 +172,7 @@ class Actions:
         return f"The room '{name}' is {'open' if is_open else 'closed'}."
 
     def _interrupt(self, given: Given) -> str:
-        ended = self._runtime.interrupt() if self._may_interrupt() else ""
+        ended = self._runtime.interrupter.interrupt() if self._may_interrupt() else ""
         return f"{ended} was interrupted." if ended else "Nothing was running."
 
     def _may_interrupt(self) -> bool:

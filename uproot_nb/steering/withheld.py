@@ -120,7 +120,7 @@ class Withheld:
 
     def _plain(self, text: str) -> str:
         """Return a text, or JSON, with … for links, tokens and account numbers."""
-        root = self._runtime.url
+        root = self._runtime.line.url
         if root and root in text:
             text = re.sub(re.escape(root) + _REST, HIDDEN, text)
         if "://" in text:

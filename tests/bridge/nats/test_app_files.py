@@ -55,7 +55,7 @@ def files_served(bridge: str, folder: Path) -> Iterator[Run]:
     with serving(Film, bridge=bridge, embedded=None) as run:
         runtime = run._runtime
         message = ServeFiles(runtime.world.key, KEY, str(folder))
-        runtime.loop.call_soon_threadsafe(runtime._send, message)
+        runtime.loop.call_soon_threadsafe(runtime.line.send, message)
         yield run
 
 

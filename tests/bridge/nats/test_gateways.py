@@ -84,7 +84,7 @@ class Crowd:
 
 def sockets_of(run: Run) -> dict[int, int]:
     """Return the number of sockets by gateway."""
-    hub: Any = run._runtime._channel
+    hub: Any = run._runtime.line._channel
     return {link.family: link.sockets for link in hub._links.values()}
 
 
@@ -310,16 +310,16 @@ async def test_a_broker_that_is_away_for_long_pauses_everybody_and_the_run_comes
         crowd = Crowd(run, gateway.server.url)
         await crowd.open()
         await crowd.play(10)
-        first = run._runtime._channel
+        first = run._runtime.line._channel
         broker.kill()
         playing = asyncio.create_task(crowd.play(30))
         await until(lambda: gateway.states() == ["paused"])
-        await until(lambda: run._runtime._channel is None)
+        await until(lambda: run._runtime.line._channel is None)
         assert not any(player.online for player in run.players)
         broker.start()
         await playing
         await check(crowd, run)
-        assert run._runtime._channel is not first
+        assert run._runtime.line._channel is not first
         await crowd.close()
 
 

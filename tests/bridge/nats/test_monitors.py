@@ -115,7 +115,7 @@ def played(nats: NatsServer) -> Iterator[Run]:
 
 def monitors(run: Run) -> int:
     """Return how many monitors the kernel has."""
-    stewards: Any = run._runtime.stewards
+    stewards: Any = run._runtime.inbox.stewards
     return len(stewards._monitors)
 
 

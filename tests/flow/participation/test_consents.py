@@ -170,7 +170,7 @@ def test_a_new_version_is_for_those_who_come_later() -> None:
     with served([consent(), Play], players=2) as session:
         ann, bob = session
         ann.submit(agreed=True)
-        session.run._runtime.redefine(consent(text="Another text.", version="2027-01"))
+        session.run._runtime.code.redefine(consent(text="Another text.", version="2027-01"))
         assert ann.reload() == "Play"
         bob.reload()
         bob.assert_reads("Another text.")

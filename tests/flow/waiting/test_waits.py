@@ -319,7 +319,7 @@ def test_what_is_counted_by_changes_is_what_there_is(steps: list[Any]) -> None:
                 members = [run.players[n] for n in sorted(step[1])]
                 create_group(run.session, members, overwrite=True)
             elif what == "join":
-                runtime.wait_for(runtime.open_place())
+                runtime.wait_for(runtime.places.open())
             elif what == "settle":
                 runtime.wait_for(_settled(run))
             else:
@@ -334,7 +334,9 @@ def test_what_is_counted_by_changes_is_what_there_is(steps: list[Any]) -> None:
 def _do(run: Run, what: str, player: Any) -> None:
     runtime = run._runtime
     if what in ("connect", "gone"):
-        runtime.loop.call_soon_threadsafe(runtime._note_presence, player.name, 7, what == "connect")
+        runtime.loop.call_soon_threadsafe(
+            runtime.attendance.note, player.name, 7, what == "connect"
+        )
     elif what == "advance":
         run.advance(player)
     elif what == "revert":

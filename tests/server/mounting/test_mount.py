@@ -103,11 +103,11 @@ async def test_links_of_a_run_at_a_broker_follow_the_researchers_browser(
     await until(lambda: run.url == PUBLIC + MOUNT)
     assert run.link(run.players[0]).startswith(PUBLIC + MOUNT)
     assert given.url == f"{PUBLIC}/"
-    channel = run._runtime._channel
+    channel = run._runtime.line._channel
     own_nats_server.kill()
-    await until(lambda: run._runtime._channel is None)
+    await until(lambda: run._runtime.line._channel is None)
     own_nats_server.start()
-    await until(lambda: run._runtime._channel not in (None, channel))
+    await until(lambda: run._runtime.line._channel not in (None, channel))
     assert run.url == PUBLIC + MOUNT
     for one in (run, given):
         await asyncio.to_thread(one.close)

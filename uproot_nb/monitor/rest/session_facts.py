@@ -63,7 +63,7 @@ class SessionFacts:
             facts = {
                 "name": world.name, "state": runtime.flow.state, "players": len(players),
                 "online": sum(player.online for player in players),
-                "frozen": runtime.page_code.frozen, "seq": world.journal.committed,
+                "frozen": runtime.code.page_code.frozen, "seq": world.journal.committed,
                 "began": self._began, "role": role,
             }  # fmt: skip
         if role == "steward":

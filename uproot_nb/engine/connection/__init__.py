@@ -1,0 +1,1 @@
+"""The connection of a session to its participant server, and what comes and goes by it."""
