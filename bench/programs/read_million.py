@@ -18,7 +18,7 @@ from typing import Any
 import pandas  # noqa: F401  an analyst has it already
 
 from uproot_nb import Recording, open_log
-from uproot_nb.log.opening import COLUMNS
+from uproot_nb.log.sqlite.opening import COLUMNS
 
 _SESSION = "million"
 

@@ -13,9 +13,9 @@ import pytest
 
 from tests.log.test_sqlite_log import PATIENCE, Start, events, hear, seqs, start
 from uproot_nb.errors import LockedPlace, LogBusy, NoSuchPlace, UnfitPlace, UprootError
-from uproot_nb.log import opening
 from uproot_nb.log.log import Snapshot
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite import opening
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 
 __all__ = ["start"]
 
@@ -118,8 +118,8 @@ def test_a_file_that_another_program_holds_is_named_soon(
     path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     SqliteLog(path).close()
-    monkeypatch.setattr("uproot_nb.log.opening._OPENING_SECONDS", 0.01)
-    monkeypatch.setattr("uproot_nb.log.sqlite._CLAIM_SECONDS", 0.01)
+    monkeypatch.setattr("uproot_nb.log.sqlite.opening._OPENING_SECONDS", 0.01)
+    monkeypatch.setattr("uproot_nb.log.sqlite.sqlite_log._CLAIM_SECONDS", 0.01)
     monkeypatch.setattr(opening.connect, "__defaults__", (0.01,))
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute(f"PRAGMA journal_mode = {mode}")

@@ -28,7 +28,7 @@ from uproot_nb.log.erasing.redaction import changed_by_erasure
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import EventLog, MemoryLog, Snapshot
 from uproot_nb.log.postgres import postgres_log
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 from uproot_nb.log.state import State
 
 ANN, BOB = "player/ann12", "player/bob34"
@@ -150,7 +150,7 @@ def test_data_that_somebody_writes_back_are_found_though_their_checksum_is_right
 
 DIES = """
 import os, signal, sys
-from uproot_nb.log import sqlite
+from uproot_nb.log.sqlite import sqlite_log
 from uproot_nb.log.erasing import offline
 from uproot_nb.log.postgres import postgres_log
 
@@ -159,9 +159,9 @@ def die(*_):
 
 step, path = sys.argv[1:]
 if step == "append":
-    sqlite.SqliteLog.append = postgres_log.PostgresLog.append = die
+    sqlite_log.SqliteLog.append = postgres_log.PostgresLog.append = die
 else:
-    setattr(sqlite, step, die)
+    setattr(sqlite_log, step, die)
     setattr(postgres_log, step.replace("wipe", "vacuum"), die)
 offline.erase_from_file(path, "market", "ann12")
 """

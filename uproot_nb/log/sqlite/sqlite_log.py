@@ -30,7 +30,16 @@ from uproot_nb.errors import (
 )
 from uproot_nb.log.arrow_pages import EventArrays, completed, has_arrow_driver, read_arrow_pages
 from uproot_nb.log.checksums import checksum_of_bytes, checksum_of_event, first_damaged, is_whole
-from uproot_nb.log.erasing.erasures import (
+from uproot_nb.log.erasing.redaction import changed_by_erasure
+from uproot_nb.log.events import Event, EventColumns
+from uproot_nb.log.log import (
+    SECRET_BYTES,
+    SessionRecord,
+    Snapshot,
+    check_succession,
+    retained_snapshots,
+)
+from uproot_nb.log.sqlite.erasures import (
     forget_erasure,
     intend_erasure,
     replace_events,
@@ -38,10 +47,8 @@ from uproot_nb.log.erasing.erasures import (
     unfinished,
     wipe,
 )
-from uproot_nb.log.erasing.redaction import changed_by_erasure
-from uproot_nb.log.events import Event, EventColumns
-from uproot_nb.log.failures import naming_damage, naming_place, primary_code
-from uproot_nb.log.leftovers import (
+from uproot_nb.log.sqlite.failures import naming_damage, naming_place, primary_code
+from uproot_nb.log.sqlite.leftovers import (
     CLAIMS,
     Claim,
     check_journal,
@@ -52,14 +59,7 @@ from uproot_nb.log.leftovers import (
     loss_of,
     rescue_path,
 )
-from uproot_nb.log.log import (
-    SECRET_BYTES,
-    SessionRecord,
-    Snapshot,
-    check_succession,
-    retained_snapshots,
-)
-from uproot_nb.log.opening import (
+from uproot_nb.log.sqlite.opening import (
     APPLICATION,
     COLUMNS,
     TABLES,
@@ -72,7 +72,7 @@ from uproot_nb.log.opening import (
     upgrade,
     wait_for_others,
 )
-from uproot_nb.log.session_lock import SessionLock, lock_path, read_note
+from uproot_nb.log.sqlite.session_lock import SessionLock, lock_path, read_note
 
 __all__ = ["APPLICATION", "VERSION", "SqliteLog", "accept_loss", "are_read_as_arrays"]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from uproot_nb.errors import CorruptLog, LockedPlace, NoSuchPlace, NotALog, UnfitPlace
 from uproot_nb.log.events import Event
-from uproot_nb.log.failures import primary_code
-from uproot_nb.log.leftovers import refuse_orphans, refuse_rescued
+from uproot_nb.log.sqlite.failures import primary_code
+from uproot_nb.log.sqlite.leftovers import refuse_orphans, refuse_rescued
 
 __all__ = [
     "APPLICATION",

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from uproot_nb.errors import CorruptLog, ForeignJournal, LostEvents, NotALog
-from uproot_nb.log.session_lock import lock_path, read_note
+from uproot_nb.log.sqlite.session_lock import lock_path, read_note
 
 __all__ = [
     "Claim",
