@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.log.test_sqlite_log import PATIENCE, Start, events, hear, seqs, start
+from tests.log.sqlite.test_sqlite_log import PATIENCE, Start, events, hear, seqs, start
 from uproot_nb.errors import LockedPlace, LogBusy, NoSuchPlace, UnfitPlace, UprootError
 from uproot_nb.log.log import Snapshot
 from uproot_nb.log.sqlite import opening

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.log.test_sqlite_log import PATIENCE, PRELUDE, ROOT, contents, events, hear, seqs
+from tests.log.sqlite.test_sqlite_log import PATIENCE, PRELUDE, ROOT, contents, events, hear, seqs
 from uproot_nb.errors import ForeignJournal, LostEvents, MovedLog, NotALog
 from uproot_nb.log.sqlite.sqlite_log import CHECK_SECONDS, RESCUE_SECONDS, SqliteLog, accept_loss
 

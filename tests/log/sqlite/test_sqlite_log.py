@@ -25,7 +25,7 @@ from uproot_nb.log.log import Snapshot
 from uproot_nb.log.sqlite import session_lock
 from uproot_nb.log.sqlite.sqlite_log import VERSION, SqliteLog
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PATIENCE = 60
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
