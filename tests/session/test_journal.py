@@ -179,8 +179,8 @@ async def test_a_run_whose_file_was_deleted_goes_on_in_another_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """What was acknowledged before and after is in the file that the cell names."""
-    monkeypatch.setattr("uproot_nb.log.sqlite.sqlite_log.RESCUE_SECONDS", 0.0)
-    monkeypatch.setattr("uproot_nb.log.sqlite.sqlite_log.CHECK_SECONDS", 0.0)
+    monkeypatch.setattr("uproot_nb.log.sqlite.file_writer.RESCUE_SECONDS", 0.0)
+    monkeypatch.setattr("uproot_nb.log.sqlite.file_writer.CHECK_SECONDS", 0.0)
     db, rescued = tmp_path / "log.sqlite3", tmp_path / "log.rescued.sqlite3"
     with serving(Market, names=NAMES, db=str(db)) as run:
         ann = await Browser.open(run)

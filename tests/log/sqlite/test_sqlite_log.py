@@ -23,7 +23,8 @@ from uproot_nb.errors import CorruptLog, NotALog, SessionTaken, UprootError
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import Snapshot
 from uproot_nb.log.sqlite import session_lock
-from uproot_nb.log.sqlite.sqlite_log import VERSION, SqliteLog
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
+from uproot_nb.log.sqlite.tables import VERSION
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 60

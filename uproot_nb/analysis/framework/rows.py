@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from uproot_nb.analysis.framework.packed_objects import Incomplete, read_objects
 from uproot_nb.errors import CorruptLog, NotALog
+from uproot_nb.log.sqlite.connections import connect
 from uproot_nb.log.sqlite.failures import naming_place, primary_code
-from uproot_nb.log.sqlite.opening import APPLICATION, connect
+from uproot_nb.log.sqlite.tables import APPLICATION
 
 __all__ = ["Row", "read_rows"]
 
