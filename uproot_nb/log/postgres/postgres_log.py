@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from uproot_nb.errors import CorruptLog, LogAway, SessionTaken, UnfinishedErasure
-from uproot_nb.log.arrow_pages import EventArrays, completed
+from uproot_nb.log.arrow_pages import LONG_READ, EventArrays, completed
 from uproot_nb.log.checksums import checksum_of_bytes, is_whole
 from uproot_nb.log.erasing.finishing import finish_erasures
 from uproot_nb.log.events import Event, EventColumns
@@ -34,8 +34,6 @@ from uproot_nb.log.stored_log import StoredLog, newest_whole
 
 __all__ = ["PostgresLog"]
 
-LONG_READ = 20_000
-"""From so many events on, they are copied."""
 _LAST_SEQ = "SELECT last_seq FROM {sessions} WHERE name = %s"
 _SESSIONS = """
 SELECT name, created, last_time, last_seq, checksum FROM {sessions} ORDER BY created, number

@@ -10,15 +10,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 
-from uproot_nb.log.arrow_pages import has_arrow_driver
+from uproot_nb.log.arrow_pages import LONG_READ, has_arrow_driver
 from uproot_nb.log.sqlite.connections import connect
 from uproot_nb.log.sqlite.log_file import LogFile
 from uproot_nb.log.sqlite.readers import FileReaders
 
 __all__ = ["FileCopies", "are_read_as_arrays"]
 
-LONG_READ = 20_000
-"""From so many events on, a copy of the file is made for the Arrow driver to read."""
 _BYTES_AN_EVENT = 1_000
 """In a file with more, as one of many sessions, copying takes as long as the driver saves."""
 

@@ -25,6 +25,9 @@ class FileReaders:
 
     Args:
         as_guest: leave nothing beside the file, and read in a locked folder, too.
+
+    Attributes:
+        is_guest: whether it is read so.
     """
 
     def __init__(self, file: LogFile, as_guest: bool) -> None:

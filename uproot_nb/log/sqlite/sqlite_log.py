@@ -188,8 +188,8 @@ class SqliteLog(StoredLog):
             MovedLog: the file is not where it was; nothing was written.
         """
         if events:
-            session = events[0].session
-            with self._writer.using(session, briefly=True) as writer, naming_damage(self.path):
+            session, file = events[0].session, self._file
+            with self._writer.using(session, briefly=True) as writer, naming_damage(file.path):
                 self._claims.append(writer, events)
 
     # ---- erasing ----
