@@ -9,7 +9,7 @@ import pytest
 
 from uproot_nb import Page, serve
 from uproot_nb.cli import main
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 
 
 class Ask(Page):

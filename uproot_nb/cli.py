@@ -24,7 +24,7 @@ from uproot_nb.headless.handover_command import add_handover_options
 from uproot_nb.log.checking import check_log
 from uproot_nb.log.erasing.offline import erase_from_file
 from uproot_nb.log.places import is_file, shown_place
-from uproot_nb.log.sqlite import accept_loss
+from uproot_nb.log.sqlite.claims import accept_loss
 from uproot_nb.notebook.databases import runs
 from uproot_nb.study.recording import open_log
 from uproot_nb.version import VERSION

@@ -18,7 +18,7 @@ from typing import Any
 import pandas  # noqa: F401  an analyst has it already
 
 from uproot_nb import Recording, open_log
-from uproot_nb.log.opening import COLUMNS
+from uproot_nb.log.events import Event
 
 _SESSION = "million"
 
@@ -48,7 +48,9 @@ def events(log: Recording, folder: Path) -> dict[str, float]:
 
 def fetchall(log: Recording, folder: Path) -> dict[str, float]:
     """Fetch the rows with the standard library, nothing else: what the others are compared with."""
-    query = f"SELECT {', '.join(COLUMNS)}, checksum FROM events WHERE session = ? ORDER BY seq"
+    query = (
+        f"SELECT {', '.join(Event._fields)}, checksum FROM events WHERE session = ? ORDER BY seq"
+    )
     with closing(sqlite3.connect(f"{Path(log.path).as_uri()}?mode=ro", uri=True)) as connection:
         started = time.perf_counter()
         rows = connection.execute(query, (log.name,)).fetchall()

@@ -12,10 +12,11 @@ import pytest
 
 from tests.analysis.export_formats.reading import loaded
 from uproot_nb import Recording, open_log
-from uproot_nb.log import arrow_pages, sqlite
+from uproot_nb.log import arrow_pages
 from uproot_nb.log.arrow_pages import has_arrow_driver
 from uproot_nb.log.events import Event
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite import copies
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 
 ROWS = 400
 VALUES = ["1", '"text"', "-0.0", "null", '{"$decimal":"12.50"}', '{"$float":"nan"}', '[1,"ä"]']
@@ -36,8 +37,8 @@ def event(seq: int) -> Event:
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(arrow_pages, "_ROWS_A_PAGE", 16)
-    monkeypatch.setattr(sqlite, "LONG_READ", 1)
-    monkeypatch.setattr(sqlite, "_BYTES_AN_EVENT", 1_000_000)
+    monkeypatch.setattr(copies, "LONG_READ", 1)
+    monkeypatch.setattr(copies, "_BYTES_AN_EVENT", 1_000_000)
     with closing(SqliteLog(tmp_path / "log.sqlite3")) as log:
         log.append([event(seq) for seq in range(1, ROWS + 1)])
     return tmp_path / "log.sqlite3"
@@ -51,7 +52,7 @@ def recording(
     if request.param and not has_arrow_driver():
         pytest.skip('the extra "fast" (adbc-driver-sqlite) is not installed')
     if not request.param:
-        monkeypatch.setattr(sqlite, "has_arrow_driver", lambda: False)
+        monkeypatch.setattr(copies, "has_arrow_driver", lambda: False)
     with open_log(path) as opened:
         yield opened
 
@@ -87,7 +88,7 @@ def test_exports_are_the_same_bytes(
     recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str
 ) -> None:
     found = recording.export(tmp_path / "found", format)
-    monkeypatch.setattr(sqlite, "has_arrow_driver", lambda: False)
+    monkeypatch.setattr(copies, "has_arrow_driver", lambda: False)
     expected = recording.export(tmp_path / "expected", format)
     assert _sums(found) == _sums(expected)
 
@@ -103,7 +104,7 @@ def test_exports_that_arrow_does_not_write_are_the_same_tables(
         return loaded(recording.export(tmp_path / name, "csv" if is_csv else format, excel=is_csv))
 
     found = tables("found")
-    monkeypatch.setattr(sqlite, "has_arrow_driver", lambda: False)
+    monkeypatch.setattr(copies, "has_arrow_driver", lambda: False)
     for name, expected in tables("expected").items():
         pd.testing.assert_frame_equal(found[name], expected)
     assert len(found["ultralong/players"]) > 0

@@ -22,7 +22,7 @@ from uproot_nb.analysis.recording import Tables
 from uproot_nb.analysis.typed_columns import numeric, typed
 from uproot_nb.experiment.pages import Page
 from uproot_nb.log.log import Snapshot
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 
 
 class Ask(Page):

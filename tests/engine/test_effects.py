@@ -35,7 +35,7 @@ from uproot_nb import (
 from uproot_nb.errors import UprootError
 from uproot_nb.experiment.waiting_rows import WaitingRows
 from uproot_nb.log.codec import Codec
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 from uproot_nb.session import journal
 from uproot_nb.session.world import load_state
 

@@ -22,7 +22,7 @@ from uproot_nb.bots.client import Client
 from uproot_nb.engine.connection import registration
 from uproot_nb.errors import ClosedRun
 from uproot_nb.log.codec import Codec
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 from uproot_nb.log.state import State
 from uproot_nb.session.visits import visit_token
 

@@ -38,7 +38,7 @@ from uproot_nb import (
     move_to_end,
     move_to_page,
 )
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 from uproot_nb.log.state import State
 from uproot_nb.session.visits import visit_token
 

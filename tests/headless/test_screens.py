@@ -16,7 +16,7 @@ from uproot_nb.headless.screens import LiveScreen, PlainScreen, picture
 from uproot_nb.headless.watch import Watch
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.events import Event
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 
 HOSTILE = "\x1b]0;pwned\x07[red]Bob[/red]\u202e\x1b[2J"
 

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from uproot_nb.errors import UprootError
-from uproot_nb.log import arrow_pages, sqlite
+from uproot_nb.log import arrow_pages
 from uproot_nb.log.arrow_pages import EventArrays, has_arrow_driver
 from uproot_nb.log.events import Event, EventColumns
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite import copies
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 
 needs_driver = pytest.mark.skipif(
     not has_arrow_driver(), reason='the extra "fast" (adbc-driver-sqlite) is not installed'
@@ -37,8 +38,8 @@ def event(seq: int, session: str = "market") -> Event:
 def short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let short logs be read by the driver, in pages of sixteen events."""
     monkeypatch.setattr(arrow_pages, "_ROWS_A_PAGE", 16)
-    monkeypatch.setattr(sqlite, "LONG_READ", 1)
-    monkeypatch.setattr(sqlite, "_BYTES_AN_EVENT", 1_000_000)
+    monkeypatch.setattr(copies, "LONG_READ", 1)
+    monkeypatch.setattr(copies, "_BYTES_AN_EVENT", 1_000_000)
 
 
 @pytest.fixture
@@ -211,7 +212,7 @@ def test_nothing_is_left_behind(
 def test_a_file_that_holds_much_else_is_not_copied(
     log: SqliteLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "_BYTES_AN_EVENT", 1)
+    monkeypatch.setattr(copies, "_BYTES_AN_EVENT", 1)
     pages = pages_of(log)
     assert arrays_in(pages) == 0
     assert events_in(pages) == list(log.read("market"))

@@ -19,7 +19,8 @@ from uproot_nb.errors import CorruptLog, UprootError
 from uproot_nb.log.checking import check_log
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import EventLog, Snapshot
-from uproot_nb.log.sqlite import VERSION, SqliteLog
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
+from uproot_nb.log.sqlite.tables import VERSION
 
 ROWS = 400
 TEXTS = ["kind", "subject", "field", "value", "actor", "page", "cause", "code"]

@@ -22,7 +22,7 @@ from uproot_nb.log.log import (
     retained_snapshots,
 )
 from uproot_nb.log.postgres.postgres_log import PostgresLog
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 
 
 def event(seq: int, session: str = "market", **changes: Any) -> Event:

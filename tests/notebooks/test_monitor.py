@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, expect
 from tests.driving.desk import IDLE, SIZE, Desk, is_of_jupyter
 from tests.driving.participant import Participant
 from uproot_nb.log.events import Event
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 
 MARKET = """\
 from uproot_nb import *

@@ -13,7 +13,7 @@ from tests.running import Browser, until
 from uproot_nb import rerun, serve
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import EventLog, MemoryLog
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 from uproot_nb.study.recording import Recording
 
 ROWS = Path(__file__).with_name("earlier_session.jsonl")

@@ -24,7 +24,7 @@ from uproot_nb.errors import ClosedRun, UprootError
 from uproot_nb.log.codec import Codec
 from uproot_nb.log.places import open_place
 from uproot_nb.log.postgres.address import Place
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 from uproot_nb.log.state import State
 from uproot_nb.session import journal
 from uproot_nb.session.world import World, load_state
@@ -179,8 +179,8 @@ async def test_a_run_whose_file_was_deleted_goes_on_in_another_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """What was acknowledged before and after is in the file that the cell names."""
-    monkeypatch.setattr("uproot_nb.log.sqlite.RESCUE_SECONDS", 0.0)
-    monkeypatch.setattr("uproot_nb.log.sqlite.CHECK_SECONDS", 0.0)
+    monkeypatch.setattr("uproot_nb.log.sqlite.file_writer.RESCUE_SECONDS", 0.0)
+    monkeypatch.setattr("uproot_nb.log.sqlite.file_writer.CHECK_SECONDS", 0.0)
     db, rescued = tmp_path / "log.sqlite3", tmp_path / "log.rescued.sqlite3"
     with serving(Market, names=NAMES, db=str(db)) as run:
         ann = await Browser.open(run)

@@ -24,7 +24,7 @@ from uproot_nb import (
     strangers,
 )
 from uproot_nb.errors import NoStrangersLeft, WrongRecipient
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 from uproot_nb.log.state import State
 from uproot_nb.session.strangers import MOST_LOOKS, _Search
 from uproot_nb.testing import served

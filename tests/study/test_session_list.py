@@ -12,7 +12,7 @@ import pytest
 
 from tests.analysis.rounds.histories import ORDERS, History
 from uproot_nb import UprootError, open_log, runs
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 
 FIRST = [("bot", 1), ("enter", 0, 1), ("set", 0, "bid", 1), ("enter", 0, 2), ("set", 0, "bid", 2)]
 SECOND = [("set", 0, "arm", "A"), ("enter", 2, 1), ("set", 2, "bid", "x"), ("set", 2, "tip", 0.5)]

@@ -67,7 +67,8 @@ from uproot_nb.log.arrow_pages import EventArrays
 from uproot_nb.log.chat_rows import chat_rows, players_with_chats
 from uproot_nb.log.events import CHANGES, KINDS, Event, EventColumns
 from uproot_nb.log.log import EventLog
-from uproot_nb.log.sqlite import SqliteLog, are_read_as_arrays
+from uproot_nb.log.sqlite.copies import are_read_as_arrays
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 from uproot_nb.log.state import State
 
 if TYPE_CHECKING:

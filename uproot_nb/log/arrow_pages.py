@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 __all__ = [
+    "LONG_READ",
     "EventArrays",
     "completed",
     "has_arrow_driver",
@@ -26,6 +27,8 @@ __all__ = [
     "read_arrow_pages",
 ]
 
+LONG_READ = 20_000
+"""From so many events on, they are read as arrays."""
 _ROWS_A_PAGE = 16_384
 _LONGEST_VALUE = 2_000
 """Bytes. Pages with longer values are read another way: so a page takes some 30 MB at most."""

@@ -59,8 +59,9 @@ class EventLog(Protocol):
     Every method may be called from any thread.
     """
 
-    path: str
-    """The file, ":memory:", or a database's address without its password."""
+    @property
+    def path(self) -> str:
+        """The file, ":memory:", or a database's address without its password."""
 
     @property
     def place(self) -> Place:

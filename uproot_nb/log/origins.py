@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from uproot_nb.errors import CopiedLog
-from uproot_nb.log.failures import naming_place
+from uproot_nb.log.sqlite.failures import naming_place
 
 __all__ = ["Origin", "check_origin", "note_origin", "renew_secret"]
 

@@ -7,7 +7,7 @@ import os
 from uproot_nb.errors import UprootError
 from uproot_nb.log.log import EventLog, MemoryLog
 from uproot_nb.log.postgres.address import DatabaseAddress, Place, is_database
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 
 __all__ = ["is_file", "open_place", "shown_place"]
 

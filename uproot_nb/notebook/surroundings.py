@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from uproot_nb.errors import UprootError
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 
 __all__ = ["databases_around", "runner_of", "session_elsewhere", "warning_of"]
 

@@ -12,7 +12,7 @@ import pytest
 from uproot_nb import GroupCreatingWait, Page
 from uproot_nb.errors import BadPage
 from uproot_nb.flow.waiting.grouping import groups_of
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 from uproot_nb.testing import Served, served
 
 

@@ -14,7 +14,7 @@ from tests.page_reporting import report, report_text
 from uproot_nb import GroupCreatingWait, Page, SynchronizingWait, rerun
 from uproot_nb.flow.waiting.idleness import seconds_left
 from uproot_nb.log.player_status import status_of
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 from uproot_nb.testing import Participant, Served, served
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,7 +29,6 @@ from uproot_nb.log.erasing.redaction import changed_by_erasure
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import EventLog, MemoryLog, Snapshot
 from uproot_nb.log.postgres import postgres_log
-from uproot_nb.log.sqlite import SqliteLog
 from uproot_nb.log.state import State
 
 ANN, BOB = "player/ann12", "player/bob34"
@@ -150,7 +150,7 @@ def test_data_that_somebody_writes_back_are_found_though_their_checksum_is_right
 
 DIES = """
 import os, signal, sys
-from uproot_nb.log import sqlite
+from uproot_nb.log.sqlite import sqlite_log
 from uproot_nb.log.erasing import offline
 from uproot_nb.log.postgres import postgres_log
 
@@ -159,9 +159,9 @@ def die(*_):
 
 step, path = sys.argv[1:]
 if step == "append":
-    sqlite.SqliteLog.append = postgres_log.PostgresLog.append = die
+    sqlite_log.SqliteLog.append = postgres_log.PostgresLog.append = die
 else:
-    setattr(sqlite, step, die)
+    setattr(sqlite_log, step, die)
     setattr(postgres_log, step.replace("wipe", "vacuum"), die)
 offline.erase_from_file(path, "market", "ann12")
 """
@@ -189,14 +189,12 @@ def test_killed_at_any_step_it_is_finished_or_not_begun_when_the_session_is_open
 def test_an_unfinished_erasure_is_named_by_the_check(tmp_path: Path) -> None:
     """Whoever reads a file keeps its old pages; readers of a database keep nothing from it."""
     db = written(LogPlace(os.fspath(tmp_path / "log.sqlite3")))
-    with closing(SqliteLog(db.address)) as reader:
-        pages = reader._writer
-        assert pages is not None
-        pages.execute("BEGIN")
-        pages.execute("SELECT * FROM events").fetchone()  # reads while it is erased
+    with closing(sqlite3.connect(str(db), isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM events").fetchone()  # reads while it is erased
         with pytest.raises(UnfinishedErasure, match="Erase again"):
             erase_from_file(db.address, "market", "ann12")
-        pages.execute("COMMIT")
+        reader.execute("COMMIT")
     check_that_it_is_unfinished(db)
 
 

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from uproot_nb.analysis.framework.packed_objects import Incomplete, read_objects
 from uproot_nb.errors import CorruptLog, NotALog
-from uproot_nb.log.failures import naming_place, primary_code
-from uproot_nb.log.opening import APPLICATION, connect
+from uproot_nb.log.sqlite.connections import connect
+from uproot_nb.log.sqlite.failures import naming_place, primary_code
+from uproot_nb.log.sqlite.tables import APPLICATION
 
 __all__ = ["Row", "read_rows"]
 
@@ -64,7 +65,8 @@ def _connection(file: str) -> sqlite3.Connection:
 
 def _tables(file: str) -> list[str]:
     with closing(connect(file, "mode=ro&immutable=1")) as reader:
-        reader.execute("PRAGMA writable_schema = ON")  # see _check_header of uproot_nb.log.opening
+        # See _check_header of uproot_nb.log.sqlite.opening.
+        reader.execute("PRAGMA writable_schema = ON")
         if reader.execute("PRAGMA application_id").fetchone()[0] == APPLICATION:
             return []
     with closing(_connection(file)) as reader:

@@ -10,12 +10,12 @@ from functools import partial
 import orjson
 
 from uproot_nb.errors import NoSuchPlace, UnknownPlayer, UprootError
-from uproot_nb.log.erasing.erasures import stopping_at_failures
 from uproot_nb.log.erasing.redaction import changed_by_erasure
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import EventLog
 from uproot_nb.log.places import is_file, open_place, shown_place
 from uproot_nb.log.postgres.address import Place
+from uproot_nb.log.sqlite.erasures import stopping_at_failures
 
 __all__ = ["erase_from_file", "find_person"]
 

@@ -53,7 +53,7 @@ def has_arrow() -> bool:
 class ArrayPages:
     """Reads events as pages of arrays; None stands for a page that must be read another way.
 
-    for page in pages.between("market", (0, 1_000_000), filters_of(None)):
+    for page in pages.between("market", (0, 1_000_000), filters_of(EventFilter())):
         if page is not None:
             values.append(page.value)
     """

@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-import io
 import os
 import threading
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
-from functools import partial
-from itertools import chain
 from typing import Any
 
 from uproot_nb.errors import CorruptLog, LogAway, SessionTaken, UnfinishedErasure
-from uproot_nb.log.arrow_pages import EventArrays, completed
+from uproot_nb.log.arrow_pages import LONG_READ, EventArrays, completed
 from uproot_nb.log.checksums import checksum_of_bytes, is_whole
-from uproot_nb.log.erasing.redaction import changed_by_erasure
+from uproot_nb.log.erasing.finishing import finish_erasures
 from uproot_nb.log.events import Event, EventColumns
 from uproot_nb.log.log import SessionRecord, Snapshot, retained_snapshots
+from uproot_nb.log.paging import EventFilter
 from uproot_nb.log.postgres.address import DatabaseAddress
 from uproot_nb.log.postgres.array_pages import ArrayPages, has_arrow
 from uproot_nb.log.postgres.connections import ReadConnections, TimedConnection, naming_failures
 from uproot_nb.log.postgres.damages import count_rows, find_damages
 from uproot_nb.log.postgres.database_quotas import DatabaseQuotas
 from uproot_nb.log.postgres.erasures import forget_erasure, replace_events
-from uproot_nb.log.postgres.event_pages import EventPages, Filters, filters_of
+from uproot_nb.log.postgres.event_pages import EventPages, filters_of
 from uproot_nb.log.postgres.keeper import Done, Keeper
 from uproot_nb.log.postgres.layout import prepare, vacuum
 from uproot_nb.log.postgres.schema_tables import SchemaTables
 from uproot_nb.log.postgres.stored_texts import from_stored, to_stored
 from uproot_nb.log.postgres.succession import SessionWriter, Succession, find_writer
 from uproot_nb.log.postgres.writer import LEASE_SECONDS, FencedWriter
+from uproot_nb.log.refusals import closed, inherited, read_only
+from uproot_nb.log.stored_log import StoredLog, newest_whole
 
 __all__ = ["PostgresLog"]
 
-LONG_READ = 20_000
-"""From so many events on, they are copied."""
 _LAST_SEQ = "SELECT last_seq FROM {sessions} WHERE name = %s"
 _SESSIONS = """
 SELECT name, created, last_time, last_seq, checksum FROM {sessions} ORDER BY created, number
@@ -59,10 +57,9 @@ _ASK = """
 UPDATE {sessions} SET handover = %s
 WHERE name = %s AND writer != '' AND epoch = coalesce(%s::bigint, epoch)
 """
-_as_event: Callable[[tuple[Any, ...]], Event] = partial(tuple.__new__, Event)
 
 
-class PostgresLog:
+class PostgresLog(StoredLog):
     """Store events in a PostgreSQL database; its tables are created on first use.
 
         log = PostgresLog("postgresql://lab@db.example.org/experiments")
@@ -93,7 +90,7 @@ class PostgresLog:
         self._readonly, self._monotonic = readonly, monotonic
         self._tables = SchemaTables(self.address.schema)
         self._connections = ReadConnections(self.address)
-        self._pages = EventPages(self._connections, self._tables, self.path)
+        super().__init__(EventPages(self._connections, self._tables, self.path))
         self._arrays = ArrayPages(self._connections, self._tables, self.path)
         self._writer = FencedWriter(self.address, self._tables, durable, clock, monotonic)
         self._keeper = Keeper(self._writer, self._connections.refuse)
@@ -250,47 +247,17 @@ class PostgresLog:
 
     def _finish_erasures(self, session: str) -> None:
         """Finish the erasures that a killed process has begun; forget those it only intended."""
+
+        def forget(player: str) -> None:
+            with self._writer.changing(session, "change events") as connection:
+                forget_erasure(connection, self._tables, session, player)
+
         query = "SELECT player FROM {erasures} WHERE session = %s"
-        for (stored,) in self._fetch(query, (to_stored(session),)):
-            player = from_stored(stored)
-            erased = self.read(session, kinds={"erase"}, subject=f"player/{player}")
-            if next(erased, None) is None:
-                with self._writer.changing(session, "change events") as connection:
-                    forget_erasure(connection, self._tables, session, player)
-                continue
-            try:
-                read = partial(self.read, session)
-                self.erase(session, player, list(changed_by_erasure(read, player)))
-            except UnfinishedErasure as busy:
-                warnings.warn(str(busy), stacklevel=4)
+        players = [from_stored(player) for (player,) in self._fetch(query, (to_stored(session),))]
+        for busy in finish_erasures(self, session, players, forget):
+            warnings.warn(str(busy), stacklevel=4)
 
     # ---- reading ----
-
-    def read(
-        self,
-        session: str,
-        after: int = 0,
-        until: int | None = None,
-        kinds: Collection[str] | None = None,
-        subject: str | None = None,
-        field: str | None = None,
-        newest_first: bool = False,
-    ) -> Iterator[Event]:
-        """Yield the events with after < seq <= until that are committed now."""
-        filters = filters_of(kinds, subject, field)
-        pages = self._read_pages(session, (after, until), filters, newest_first)
-        return chain.from_iterable([_as_event(row[:-2]) for row in page] for page in pages)
-
-    def read_columns(
-        self,
-        session: str,
-        after: int = 0,
-        until: int | None = None,
-        kinds: Collection[str] | None = None,
-    ) -> Iterator[EventColumns]:
-        """Yield the same events as columns, a page at a time."""
-        pages = self._read_pages(session, (after, until), filters_of(kinds))
-        return (EventColumns(*list(zip(*page, strict=True))[:-2]) for page in pages)
 
     def read_arrays(
         self,
@@ -300,18 +267,18 @@ class PostgresLog:
         kinds: Collection[str] | None = None,
     ) -> Iterator[EventArrays | EventColumns]:
         """Yield the same events: long stretches as arrays, if the extra `fast` is installed."""
-        last = self.last_seq(session)
-        low, high = max(after, 0), last if until is None else min(until, last)
+        low, high = self._numbers(session, after, until)
         if high - low < LONG_READ or not has_arrow():
             return self.read_columns(session, low, high, kinds)
+        pages = self._arrays.between(session, (low, high), filters_of(EventFilter(kinds)))
         return completed(
-            self._arrays.between(session, (low, high), filters_of(kinds)), (low, high),
-            kinds is None, lambda low, high: self.read_columns(session, low, high, kinds),
+            pages, (low, high), kinds is None,
+            lambda low, high: self.read_columns(session, low, high, kinds),
         )  # fmt: skip
 
     def spans(self, session: str, until: int, kinds: Collection[str]) -> dict[str, tuple[int, int]]:
         """Return the first and the last seq <= until of each of these *kinds* that occurs."""
-        conditions, values = filters_of(kinds)
+        conditions, values = filters_of(EventFilter(kinds))
         bound = {"session": to_stored(session), "until": until, **values}
         rows = self._fetch(_SPANS.format(conditions=conditions), bound)
         return {from_stored(kind): (first, last) for kind, first, last in rows}
@@ -363,14 +330,12 @@ class PostgresLog:
 
     def load_snapshot(self, session: str, until: int | None = None) -> Snapshot | None:
         """Return the newest snapshot with seq <= until."""
-        while True:
+
+        def find(until: int | None) -> tuple[str, int, bytes, Any] | None:
             rows = self._fetch(_LOAD, (to_stored(session), until))
-            if not rows:
-                return None
-            _, seq, state, checksum = rows[0]
-            if is_whole(session, seq, state, checksum):
-                return Snapshot(session, seq, state)
-            until = int(seq) - 1  # a damaged one: an older one will do, or none
+            return (session, *rows[0][1:]) if rows else None
+
+        return newest_whole(find, until)
 
     def quotas(self) -> DatabaseQuotas:
         """Return what the sessions of this database share for draws across them."""
@@ -396,7 +361,7 @@ class PostgresLog:
             self._keeper.stop()
             self._writer.close()
             self._closed = True
-            self._connections.refuse(ValueError(f"The log {self.path} is closed."))
+            self._connections.refuse(closed(self.path))
 
     @property
     def _is_inherited(self) -> bool:
@@ -407,29 +372,13 @@ class PostgresLog:
         if self._is_inherited:
             raise SessionTaken(session, self.path)
         if self._closed:
-            raise ValueError(f"The log {self.path} is closed.")
+            raise closed(self.path)
         if self._readonly:
-            raise io.UnsupportedOperation(f"The log {self.path} was opened for reading only.")
-
-    def _read_pages(
-        self,
-        session: str,
-        bounds: tuple[int, int | None],
-        filters: Filters,
-        newest_first: bool = False,
-    ) -> Iterator[list[tuple[Any, ...]]]:
-        """Return pages of rows, up to the last that is there now."""
-        after, until = bounds
-        last = self.last_seq(session)
-        numbers = max(after, 0), last if until is None else min(until, last)
-        return self._pages.between(session, numbers, filters, newest_first)
+            raise read_only(self.path)
 
     def _fetch(self, query: str, values: Any = ()) -> list[tuple[Any, ...]]:
         if self._is_inherited:
-            raise ValueError(
-                f"The log {self.path} belongs to the process that this one was forked from.\n"
-                "Open it here with readonly=True, or start processes by 'spawn'."
-            )
+            raise inherited(self.path)
         statement = self._tables.query(query)
         with naming_failures(self.path, "read the tables"):
             found: list[tuple[Any, ...]] = self._connections.read(

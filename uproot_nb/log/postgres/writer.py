@@ -36,6 +36,7 @@ from uproot_nb.log.postgres.connections import (
 from uproot_nb.log.postgres.layout import prepare
 from uproot_nb.log.postgres.schema_tables import SchemaTables
 from uproot_nb.log.postgres.stored_texts import from_stored, to_stored
+from uproot_nb.log.refusals import closed
 
 __all__ = [
     "GRACE_SECONDS",
@@ -438,7 +439,7 @@ class FencedWriter:
         """Give the connection, opened again if it broke; failures become errors of ours."""
         with self._lock, naming_failures(self.path, what):
             if self._closed:
-                raise ValueError(f"The log {self.path} is closed.")
+                raise closed(self.path)
             try:
                 yield self._connected()
             except BaseException:

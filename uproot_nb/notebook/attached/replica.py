@@ -15,7 +15,7 @@ import msgspec
 from uproot_nb.analysis.past_states import read_codec
 from uproot_nb.errors import AttachFailed
 from uproot_nb.log.events import Event
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 from uproot_nb.log.state import State
 from uproot_nb.monitor.rest.event_streams import EventLine
 

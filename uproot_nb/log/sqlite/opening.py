@@ -7,112 +7,17 @@ import sqlite3
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
-from pathlib import Path
+from contextlib import closing, suppress
 
-from uproot_nb.errors import CorruptLog, LockedPlace, NoSuchPlace, NotALog, UnfitPlace
-from uproot_nb.log.events import Event
-from uproot_nb.log.failures import primary_code
-from uproot_nb.log.leftovers import refuse_orphans, refuse_rescued
+from uproot_nb.errors import CorruptLog, LockedPlace, NoSuchPlace, NotALog
+from uproot_nb.log.sqlite.connections import connect, transaction, use_wal
+from uproot_nb.log.sqlite.failures import primary_code
+from uproot_nb.log.sqlite.leftovers import refuse_orphans, refuse_rescued
+from uproot_nb.log.sqlite.tables import APPLICATION, LAYOUT, UPGRADE, VERSION
 
-__all__ = [
-    "APPLICATION",
-    "COLUMNS",
-    "TABLES",
-    "VERSION",
-    "check_version",
-    "connect",
-    "connect_writer",
-    "prepare",
-    "transaction",
-    "upgrade",
-    "wait_for_others",
-]
+__all__ = ["check_version", "prepare", "upgrade"]
 
-APPLICATION = int.from_bytes(b"upnb")
-"""SQLite's application_id of our files."""
-VERSION = 2
-"""SQLite's user_version: the layout below. Version 1 had no checksums and no claims."""
-
-COLUMNS = Event._fields
-_LAYOUT = """
-CREATE TABLE events(
-    seq INTEGER NOT NULL, time REAL NOT NULL, session TEXT NOT NULL, kind TEXT NOT NULL,
-    subject TEXT NOT NULL, field TEXT NOT NULL, value TEXT NOT NULL, actor TEXT NOT NULL,
-    page TEXT NOT NULL, cause TEXT NOT NULL, code TEXT NOT NULL, checksum INTEGER,
-    PRIMARY KEY(session, seq)
-) WITHOUT ROWID;
-CREATE TABLE sessions(name TEXT NOT NULL UNIQUE, created REAL NOT NULL, checksum INTEGER);
-CREATE TABLE secrets(session TEXT NOT NULL UNIQUE, secret BLOB NOT NULL, checksum INTEGER);
-CREATE TABLE snapshots(
-    session TEXT NOT NULL, seq INTEGER NOT NULL, state BLOB NOT NULL, checksum INTEGER,
-    UNIQUE(session, seq)
-);
-CREATE TABLE claims(session TEXT NOT NULL UNIQUE, token TEXT NOT NULL, seq INTEGER NOT NULL);
-"""
-_UPGRADE = """
-ALTER TABLE events ADD COLUMN checksum INTEGER;
-ALTER TABLE sessions ADD COLUMN checksum INTEGER;
-ALTER TABLE secrets ADD COLUMN checksum INTEGER;
-ALTER TABLE snapshots ADD COLUMN checksum INTEGER;
-CREATE TABLE claims(session TEXT NOT NULL UNIQUE, token TEXT NOT NULL, seq INTEGER NOT NULL);
-PRAGMA user_version = 2;
-"""
-TABLES = {
-    1: {"events", "sessions", "secrets", "snapshots"},
-    2: {"events", "sessions", "secrets", "snapshots", "claims"},
-}
-"""The tables by version."""
-
-_OPENING_SECONDS = 3.0
-_WAL_BYTES = 64_000_000
 _ANOTHER_FILE = "Give another path; a log is made where there is no file yet."
-
-
-def connect(file: str, options: str, seconds: float = _OPENING_SECONDS) -> sqlite3.Connection:
-    """Return a connection that waits that long for other programs."""
-    connection: sqlite3.Connection = sqlite3.connect(
-        f"{Path(file).as_uri()}?{options}",
-        uri=True,
-        timeout=seconds,
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=300,
-    )
-    return connection
-
-
-def connect_writer(file: str, durable: bool) -> sqlite3.Connection:
-    """Return a connection that writes."""
-    writer = connect(file, "mode=rw")
-    try:
-        _use_wal(writer, file)
-        writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        writer.execute(f"PRAGMA fullfsync = {int(durable)}")  # macOS: fsync alone is not enough
-        writer.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
-    except BaseException:
-        writer.close()
-        raise
-    return writer
-
-
-def wait_for_others(writer: sqlite3.Connection, seconds: float) -> None:
-    """Set how long *writer* waits where another program has locked the file."""
-    writer.execute(f"PRAGMA busy_timeout = {int(1000 * seconds)}")
-
-
-@contextmanager
-def transaction(writer: sqlite3.Connection) -> Iterator[None]:
-    """Commit the changes in the block, all or none."""
-    writer.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        writer.execute("COMMIT")
-    except BaseException:
-        if writer.in_transaction:
-            writer.execute("ROLLBACK")
-        raise
 
 
 def prepare(file: str, path: str, readonly: bool) -> None:
@@ -152,14 +57,8 @@ def upgrade(writer: sqlite3.Connection) -> None:
     if writer.execute("PRAGMA user_version").fetchone()[0] == 1:
         with transaction(writer):
             if writer.execute("PRAGMA user_version").fetchone()[0] == 1:  # else somebody just did
-                for statement in filter(str.strip, _UPGRADE.split(";")):
+                for statement in filter(str.strip, UPGRADE.split(";")):
                     writer.execute(statement)
-
-
-def _use_wal(writer: sqlite3.Connection, path: str) -> None:
-    mode = writer.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-    if mode != "wal":
-        raise UnfitPlace(path, f"SQLite gives it the journal mode '{mode}' instead of 'wal'")
 
 
 def _make(file: str) -> None:
@@ -199,11 +98,11 @@ def _fill(file: str) -> None:
     with closing(connect(file, "mode=rw")) as writer:
         with transaction(writer):
             if writer.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
-                for statement in filter(str.strip, _LAYOUT.split(";")):
+                for statement in filter(str.strip, LAYOUT.split(";")):
                     writer.execute(statement)
                 writer.execute(f"PRAGMA application_id = {APPLICATION}")
                 writer.execute(f"PRAGMA user_version = {VERSION}")
-        _use_wal(writer, file)
+        use_wal(writer, file)
 
 
 def _check_header(file: str, path: str) -> None:

@@ -20,12 +20,13 @@ from pathlib import Path
 import pytest
 
 from uproot_nb.errors import CorruptLog, NotALog, SessionTaken, UprootError
-from uproot_nb.log import session_lock
 from uproot_nb.log.events import Event
 from uproot_nb.log.log import Snapshot
-from uproot_nb.log.sqlite import VERSION, SqliteLog
+from uproot_nb.log.sqlite import session_lock
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
+from uproot_nb.log.sqlite.tables import VERSION
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PATIENCE = 60
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
@@ -33,7 +34,7 @@ PRELUDE = """
 import os, signal, sys
 from uproot_nb.errors import SessionTaken
 from uproot_nb.log.events import Event
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 path = sys.argv[1]
 
 def event(seq, session="market", value="1"):
@@ -635,7 +636,7 @@ def test_a_note_that_cannot_be_written_undoes_no_commit(
     with closing(SqliteLog(path)) as log:
         log.claim("market")
         with monkeypatch.context() as patch:
-            patch.setattr("uproot_nb.log.session_lock._write_at", full)
+            patch.setattr("uproot_nb.log.sqlite.session_lock._write_at", full)
             log.append(events(1, 1))
         log.append(events(2, 2))
         assert log.last_seq("market") == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,9 +15,11 @@ from typing import Any
 
 import pytest
 
-from tests.log.test_sqlite_log import PATIENCE, PRELUDE, ROOT, contents, events, hear, seqs
+from tests.log.sqlite.test_sqlite_log import PATIENCE, PRELUDE, ROOT, contents, events, hear, seqs
 from uproot_nb.errors import ForeignJournal, LostEvents, MovedLog, NotALog
-from uproot_nb.log.sqlite import CHECK_SECONDS, RESCUE_SECONDS, SqliteLog, accept_loss
+from uproot_nb.log.sqlite.claims import accept_loss
+from uproot_nb.log.sqlite.file_writer import CHECK_SECONDS, RESCUE_SECONDS
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 
 Kill = Callable[[str], None]
 
@@ -164,8 +167,6 @@ def test_a_journal_that_was_cut_short_is_missed_by_the_session_that_needs_it(pat
 
 def test_another_program_may_take_the_journal_over(path: Path) -> None:
     """As sqlite3's own shell does, when it is the last to close the file."""
-    import sqlite3
-
     write_and_be_killed(path, 20)
     with closing(sqlite3.connect(path)) as other:
         assert other.execute("SELECT count(*) FROM events").fetchone() == (20,)
@@ -186,8 +187,6 @@ def test_another_kernels_closing_takes_over_what_a_killed_one_has_left(path: Pat
 
 
 def test_a_file_that_lacks_its_last_events_is_named(path: Path, tmp_path: Path) -> None:
-    import sqlite3
-
     with closing(SqliteLog(path)) as log:
         log.claim("market")
         log.append(events(1, 30))
@@ -267,7 +266,8 @@ def test_it_goes_on_when_the_file_is_back(log: SqliteLog, path: Path, clock: Clo
 def test_all_of_it_is_saved_beside_a_file_that_stays_away(
     log: SqliteLog, path: Path, clock: Clock, harm: Any
 ) -> None:
-    secret = log._secret(log._writer, "market")  # type: ignore[arg-type]
+    with closing(sqlite3.connect(path)) as other:
+        [(secret,)] = other.execute("SELECT secret FROM secrets")
     harm(path)
     clock.now += CHECK_SECONDS
     with pytest.raises(MovedLog) as moved:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from uproot_nb.errors import LogBusy, UnfinishedErasure
 from uproot_nb.log.checksums import checksum_of_event
 from uproot_nb.log.events import Event
-from uproot_nb.log.failures import primary_code
-from uproot_nb.log.opening import COLUMNS, transaction
+from uproot_nb.log.sqlite.connections import transaction
+from uproot_nb.log.sqlite.failures import primary_code
 
 __all__ = [
     "forget_erasure", "intend_erasure", "replace_events", "stopping_at_failures", "unfinished",
@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS erasures(
 """
 _THERE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'erasures'"
 _REPLACE = f"""
-UPDATE events SET {", ".join(f"{name} = ?" for name in COLUMNS)}, checksum = ?
+UPDATE events SET {", ".join(f"{name} = ?" for name in Event._fields)}, checksum = ?
 WHERE session = ? AND seq = ?
 """
 

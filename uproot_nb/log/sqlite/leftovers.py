@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from uproot_nb.errors import CorruptLog, ForeignJournal, LostEvents, NotALog
-from uproot_nb.log.session_lock import lock_path, read_note
+from uproot_nb.log.sqlite.session_lock import lock_path, read_note
 
 __all__ = [
     "Claim",
     "check_journal",
     "claims_in_file",
     "claims_of",
-    "has_journal",
     "is_missing_journal",
     "loss_of",
     "refuse_orphans",
@@ -91,9 +90,9 @@ def check_journal(file: str, path: str) -> None:
         claims = claims_in_file(file)
         if claims is None:
             return
-        if not has_journal(file):
+        if not _has_journal(file):
             losses = [loss for claim in claims if (loss := loss_of(file, path, claim)) is not None]
-            if not losses or has_journal(file):
+            if not losses or _has_journal(file):
                 return
             raise losses[0]
         if not _is_foreign(file, claims):
@@ -140,12 +139,7 @@ def loss_of(file: str, path: str, claim: Claim) -> LostEvents | None:
 
 def is_missing_journal(file: str, claims: list[Claim]) -> bool:
     """Return whether a file was copied without its journal while somebody was writing."""
-    return any(claim.token for claim in claims) and not has_journal(file)
-
-
-def has_journal(file: str) -> bool:
-    """Return whether there is a journal beside the file."""
-    return os.path.exists(f"{file}-wal")
+    return any(claim.token for claim in claims) and not _has_journal(file)
 
 
 def rescue_path(file: str) -> str:
@@ -167,7 +161,7 @@ def _rescue_names(file: str) -> Iterator[str]:
 def _hint(file: str, killed: bool) -> str:
     if not killed:
         return "The file is damaged, or an older copy of it."
-    if not has_journal(file):
+    if not _has_journal(file):
         return f"Its journal {file}-wal is missing: put it back."
     return f"Its journal {file}-wal is damaged, or belongs to another file."
 
@@ -182,6 +176,10 @@ def _is_foreign(file: str, claims: list[Claim]) -> bool:
     notes = {found: note for found in locks if (note := read_note(found)) and note.token}
     known = {lock_path(file, claim.session): claim.token for claim in claims}
     return bool(notes) and all(known.get(found) != note.token for found, note in notes.items())
+
+
+def _has_journal(file: str) -> bool:
+    return os.path.exists(f"{file}-wal")
 
 
 def _size(path: str) -> int:

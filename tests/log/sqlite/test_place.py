@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.log.test_sqlite_log import PATIENCE, Start, events, hear, seqs, start
+from tests.log.sqlite.test_sqlite_log import PATIENCE, Start, events, hear, seqs, start
 from uproot_nb.errors import LockedPlace, LogBusy, NoSuchPlace, UnfitPlace, UprootError
-from uproot_nb.log import opening
 from uproot_nb.log.log import Snapshot
-from uproot_nb.log.sqlite import SqliteLog
+from uproot_nb.log.sqlite import connections, opening
+from uproot_nb.log.sqlite.sqlite_log import SqliteLog
 
 __all__ = ["start"]
 
@@ -91,7 +91,8 @@ def test_a_file_system_without_shared_memory_is_named(
     """SQLite says there that the journal mode is another one, and nothing else."""
     if made:
         SqliteLog(path).close()
-    monkeypatch.setattr(opening, "connect", without_shared_memory(opening.connect))
+    for module in (connections, opening):
+        monkeypatch.setattr(module, "connect", without_shared_memory(module.connect))
     with pytest.raises(UnfitPlace) as refusal:
         SqliteLog(path)
     assert str(path) in said(refusal)
@@ -107,7 +108,7 @@ def test_what_sqlite_says_of_a_place_is_in_the_sentence(
         raise error
 
     SqliteLog(path).close()
-    monkeypatch.setattr(opening, "_use_wal", fail)
+    monkeypatch.setattr(connections, "use_wal", fail)
     with pytest.raises(UnfitPlace, match=fault) as refusal:
         SqliteLog(path)
     said(refusal)
@@ -118,9 +119,9 @@ def test_a_file_that_another_program_holds_is_named_soon(
     path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     SqliteLog(path).close()
-    monkeypatch.setattr("uproot_nb.log.opening._OPENING_SECONDS", 0.01)
-    monkeypatch.setattr("uproot_nb.log.sqlite._CLAIM_SECONDS", 0.01)
-    monkeypatch.setattr(opening.connect, "__defaults__", (0.01,))
+    monkeypatch.setattr("uproot_nb.log.sqlite.connections._OPENING_SECONDS", 0.01)
+    monkeypatch.setattr("uproot_nb.log.sqlite.file_writer._CLAIM_SECONDS", 0.01)
+    monkeypatch.setattr(connections.connect, "__defaults__", (0.01,))
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute(f"PRAGMA journal_mode = {mode}")
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
