@@ -24,6 +24,7 @@ from uproot_nb.realtime.game_pages import (
     is_page_duration,
     page_function,
     reached_periods,
+    warn_once,
 )
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import World, world_of
@@ -279,6 +280,9 @@ def _begin(page: type[InstitutionPage], player: Player, game: LiveGame) -> None:
     length = _rules_of(page).length()
     lead = 0.0 if length is None else page.lead
     game.start(players, page_function(page, "endow")(page, players, game.period), lead)
+    problem = _rules_of(page).endowment_problem(game.game)
+    if problem:
+        warn_once(world_of(game.model), page, f"{page.__name__}: {problem}")
     seconds = page.seconds
     if seconds is None and length is not None:
         seconds = lead + length
