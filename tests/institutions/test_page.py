@@ -103,11 +103,30 @@ async def test_nobody_learns_of_a_sealed_bid_before_all_have_bid() -> None:
         answer = await decide(bob, "bid", 40)
         assert answer["open"] is False
         await ann.settle()
-        (data,) = ann.data()
+        data = ann.data()[-1]
         assert facts(data)["Price"] == "55.5"
         assert facts(data)["Profit"] == "14.5" if run.players[0].id == 1 else "4.5"
         assert (await ann.submit()).code == 303
         assert list(run.institution().periods["revenue"]) == [55.5]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("is_sealed", [True, False])
+async def test_a_second_tab_of_who_decides_shows_the_decision(is_sealed: bool) -> None:
+    with serving(Auction if is_sealed else Forecast, Over) as run:
+        ann, bob = await opened(run)
+        second = await Browser.open(run, 0)
+        assert (await seed(second))["own"] == []
+        if is_sealed:
+            answer = await decide(ann, "bid", 40)
+        else:
+            answer = await decide(ann, "buy", 3, target="rain")
+        await second.settle()
+        (data,) = second.data()
+        for name in ("actions", "decisions", "facts", "own", "status"):
+            assert data[name] == answer[name]
+        await bob.settle()
+        assert bool(bob.data()) is not is_sealed
 
 
 @pytest.mark.long
