@@ -103,11 +103,30 @@ async def test_nobody_learns_of_a_sealed_bid_before_all_have_bid() -> None:
         answer = await decide(bob, "bid", 40)
         assert answer["open"] is False
         await ann.settle()
-        (data,) = ann.data()
+        data = ann.data()[-1]
         assert facts(data)["Price"] == "55.5"
         assert facts(data)["Profit"] == "14.5" if run.players[0].id == 1 else "4.5"
         assert (await ann.submit()).code == 303
         assert list(run.institution().periods["revenue"]) == [55.5]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("is_sealed", [True, False])
+async def test_a_second_tab_of_who_decides_shows_the_decision(is_sealed: bool) -> None:
+    with serving(Auction if is_sealed else Forecast, Over) as run:
+        ann, bob = await opened(run)
+        second = await Browser.open(run, 0)
+        assert (await seed(second))["own"] == []
+        if is_sealed:
+            answer = await decide(ann, "bid", 40)
+        else:
+            answer = await decide(ann, "buy", 3, target="rain")
+        await second.settle()
+        (data,) = second.data()
+        for name in ("actions", "decisions", "facts", "own", "status"):
+            assert data[name] == answer[name]
+        await bob.settle()
+        assert bool(bob.data()) is not is_sealed
 
 
 @pytest.mark.long
@@ -657,6 +676,40 @@ async def test_shares_are_bought_sold_and_paid() -> None:
         assert facts(data)["Outcome"] in ("rain", "sun")
         profits = run.institution().allocations["profit"].sum()
         assert run.institution().periods["revenue"].item() == -profits
+
+
+@pytest.mark.long
+async def test_the_researcher_is_warned_once_that_nobody_can_buy_a_share() -> None:
+    class Poor(InstitutionPage):
+        """Trade."""
+
+        institution = PredictionMarket(("rain", "sun"), liquidity=50, payout=100, cash=50)
+
+    with serving(Rounds(Poor, n=2), Over) as run:
+        ann, bob = await opened(run)
+        assert "enough money left" in await refused(ann, "buy", 1, target="rain")
+        for browser in (ann, bob):
+            await decide(browser, "done")
+        move_to_page(run.players[0], 1)
+        await seed(await Browser.open(run, 0))
+        (text,) = run.errors["message"].tolist()
+        assert text.startswith("Poor: nobody has the 51 that a share costs")
+        assert "cash=10_000" in text
+
+
+@pytest.mark.long
+async def test_who_is_given_no_sum_of_cash_has_no_limit() -> None:
+    class Free(Forecast):
+        """Trade."""
+
+        def endow(page, players, period):
+            return {player.name: Endowment("trader", signal="rain") for player in players}
+
+    with serving(Free, Over) as run:
+        ann, _ = await opened(run)
+        data = await decide(ann, "buy", 300, target="rain")
+        assert dict(data["facts"]) == {"Traders": 2, "Your hint": "rain", "rain": 300}
+        assert run.errors.empty
 
 
 async def test_a_number_of_players_that_cannot_trade_is_warned_of_at_the_cell() -> None:

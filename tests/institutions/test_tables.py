@@ -154,9 +154,12 @@ def test_a_log_has_labels_beside_names(session: Served) -> None:
     game.decide(east, "pass")
     tables = session.run.institution("late")
     assert tables.decisions["label"].tolist() == ["Bidder 4", "east"]
-    columns = list(tables.allocations)
-    assert columns[columns.index("player") + 1] == "label"
-    assert tables.allocations["label"].tolist() == ["east", "Bidder 4"]
+    for table in (tables.allocations, tables.endowments):
+        columns = list(table)
+        assert columns[columns.index("player") + 1] == "label"
+        assert table["label"].tolist() == ["east", "Bidder 4"]
+    for name in tables.names:
+        assert ("player" in getattr(tables, name)) == ("label" in getattr(tables, name)), name
 
 
 @pytest.mark.long
@@ -170,7 +173,7 @@ def test_an_export_for_others_has_no_labels(session: Served, tmp_path: Path, lef
     folder = session.run.export(tmp_path / "out", progress=False, **whose)
     files = [file for file in Path(folder).rglob("*") if file.is_file()]
     assert not any("east-wing" in file.read_text("utf-8", "replace") for file in files)
-    for name in ("decisions", "allocations"):
+    for name in ("decisions", "endowments", "allocations"):
         frame = pandas.read_csv(Path(folder) / "institutions" / "late" / f"{name}.csv")
         assert "player" in frame
         assert "label" not in frame

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import sys
 from dataclasses import replace
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import gymnasium
@@ -13,8 +15,17 @@ import numpy
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from uproot_nb.errors import BadMarket
-from uproot_nb.market import Asset, CircuitBreaker, Design, Dividends, InducedValues, Rules, Tax
+from uproot_nb.errors import BadMarket, OrderRefused
+from uproot_nb.market import (
+    Asset,
+    CircuitBreaker,
+    Design,
+    Dividends,
+    Fees,
+    InducedValues,
+    Rules,
+    Tax,
+)
 from uproot_nb.market.env import MarketEnv, PolicyTrader
 from uproot_nb.market.traders import GD, ZIC
 from uproot_nb.market.traders.simulated_period import SimulatedPeriod
@@ -201,3 +212,63 @@ def test_who_lacks_gymnasium_reads_what_to_install(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "gymnasium", None)
     with pytest.raises(ImportError, match=r'pip install "uproot_nb\[gym\]"'):
         importlib.import_module("uproot_nb.market.env")
+
+
+def drawn_design(chance: Random) -> Design:
+    """Return a market with rules and values drawn at random, in which somebody may do both."""
+    units = [[chance.randint(1, 120) for _ in range(chance.randint(1, 3))] for _ in range(5)]
+    values = {"t0": units[0], "t1": units[1]}
+    costs = {"t2": units[2], "t3": units[3]} | ({"t0": units[4]} if chance.random() < 0.5 else {})
+    rules = Rules(
+        tick=chance.choice([1, Decimal("0.05")]), improvement=chance.random() < 0.4,
+        no_loss=chance.random() < 0.4, self_trade=chance.choice(["refuse", "cancel_oldest"]),
+        lapse=chance.choice([None, None, "trade", "own"]), max_orders=chance.choice([None, 1]),
+        timing=chance.choice(["uniform", "surplus", "turns"]), floor=chance.choice([None, 30]),
+        ceiling=chance.choice([None, 80]), buyer_tax=chance.choice([Tax(), Tax(5), Tax(-5)]),
+        fees=chance.choice([Fees(), Fees(maker=1, taker=2)]), max_price=chance.choice([100, 200]),
+        good_for=chance.choice([None, 5]), short_sales=chance.random() < 0.8,
+    )  # fmt: skip
+    return Design(InducedValues(values, costs), ZIC, periods=2, steps=25, rules=rules)
+
+
+def is_taken(env: MarketEnv, action: int) -> bool:
+    """Return whether the market's own book takes an action's price, on a copy of the book."""
+    turns: Any = env._turns
+    book, view = copy.deepcopy(turns.gi_frame.f_locals["one"].book), env._view
+    assert view is not None
+    price = env._agent._named(action, view)
+    own = [order for order in book.account(env.seat).orders.values() if order.side == view.side]
+    if price is None or price == view.own:
+        return price is not None  # it is shouted again
+    try:
+        if own:
+            book.replace(env.seat, own[0].number, price)
+        else:
+            book.limit(env.seat, view.side, price)
+    except OrderRefused:
+        return False
+    return True
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(12))
+def test_the_market_takes_each_legal_action_and_an_illegal_one_is_to_wait(seed: int) -> None:
+    chance = Random(seed)
+    design, checked = drawn_design(chance), 0
+    for seat in ("t0", "t2"):
+        env, waiting = (MarketEnv(design, seat, levels=6) for _ in range(2))
+        for each in (env, waiting):
+            _, info = each.reset(options={"market": seed})
+        over = env._view is None
+        while not over:
+            legal = numpy.flatnonzero(info["action_mask"]).tolist()
+            for action in legal[1:]:
+                assert is_taken(env, action), (env._view, action, design.rules)
+                checked += 1
+            illegal = numpy.flatnonzero(info["action_mask"] == 0).tolist()
+            chosen = chance.choice(legal if chance.random() < 0.5 or not illegal else illegal)
+            seen, earned, over, _, info = env.step(chosen)
+            same = waiting.step(chosen if chosen in legal else 0)
+            assert (seen == same[0]).all()
+            assert (earned, over, info["profit"]) == (same[1], same[2], same[4]["profit"])
+    assert checked

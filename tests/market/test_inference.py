@@ -228,6 +228,22 @@ def test_what_cannot_be_tested_is_refused(periods: pandas.DataFrame) -> None:
         study_tables(periods, ["alpha", "efficiency", "alpha"])
 
 
+def test_who_gives_something_else_than_the_table_of_arms_reads_what_to_give(
+    periods: pandas.DataFrame,
+) -> None:
+    class Tables:
+        periods = None
+
+    for given in (Tables(), {"periods": periods}, None):
+        with pytest.raises(BadMarket, match=r"is not a table(.|\n)*study_tables\(tables.periods\)"):
+            study_tables(given)  # type: ignore[arg-type]
+    with pytest.raises(BadMarket, match='by="design"'):
+        study_tables(periods.rename(columns={"arm": "design"}))
+    nothing = study_tables(periods.assign(efficiency=math.nan), ["efficiency"])
+    with pytest.raises(BadMarket, match="There are: none with any number"):
+        nothing.layout("efficiency")
+
+
 def test_missing_numbers_among_objects_are_left_out(periods: pandas.DataFrame) -> None:
     objects = periods.assign(alpha=periods["alpha"].astype(object).where(periods["alpha"].notna()))
     pandas.testing.assert_frame_equal(study_tables(objects).means, study_tables(periods).means)

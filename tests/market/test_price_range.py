@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.running import Browser, serving
+from tests.running import Browser, serving, until
 from tests.silence import without_warning
 from uproot_nb import Page, rerun
+from uproot_nb.bots.client import Client
+from uproot_nb.errors import BadMarket
 from uproot_nb.market import (
     Design,
     Dividends,
@@ -112,6 +114,31 @@ async def test_bots_think_of_the_prices_of_which_the_simulation_thinks(
         bots = run.bots(design.bots(pace=0.02), seed=1)
         assert await asyncio.to_thread(bots.wait, 60), bots.status.to_string()
     assert online == offline == {highest}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("rules", "thought_of"), [(Rules(), 120), (Rules(max_price=100), 100)])
+async def test_a_bot_by_a_client_of_ones_own_thinks_of_the_prices_that_it_is_given(
+    rules: Rules, thought_of: int
+) -> None:
+    class Ruled(Trading):
+        """Trade."""
+
+    Ruled.rules = rules
+    ranges = set[Any]()
+    with serving(Ruled, Over, players=2) as run:
+        async with Client(run.link(run.players[0])) as client:
+            bot = market_bot(Noting(ranges), pace=0.01, highest=120)
+            playing = asyncio.create_task(bot(client))
+            await until(lambda: bool(ranges))
+            playing.cancel()
+    assert ranges == {thought_of}
+
+
+@pytest.mark.parametrize("highest", [0, -5, 12.5, "120", Decimal("nan"), True])
+def test_a_highest_price_that_is_no_money_is_refused_at_its_line(highest: Any) -> None:
+    with pytest.raises(BadMarket, match="is not an amount of money above 0"):
+        market_bot(ZIC(), highest=highest)
 
 
 async def test_only_a_bot_of_the_run_is_told_what_units_are_worth_at_most() -> None:

@@ -107,6 +107,13 @@ class Institution:
         """Return a decision with the server's additions, such as the price on a clock."""
         return decision
 
+    def endowment_problem(self, game: Game) -> str:
+        """Return what a researcher should know of the endowments, before anybody decides.
+
+        It is "" if there is nothing wrong with them.
+        """
+        return ""
+
     def quoted_costs(self, game: Game, player: str, action: str, amount: Price) -> dict[str, Price]:
         """Return the cost of an amount for each choice of a quoted action.
 

@@ -24,6 +24,7 @@ from uproot_nb.realtime.game_pages import (
     is_page_duration,
     page_function,
     reached_periods,
+    warn_once,
 )
 from uproot_nb.session.entities import Player
 from uproot_nb.session.world import World, world_of
@@ -279,6 +280,9 @@ def _begin(page: type[InstitutionPage], player: Player, game: LiveGame) -> None:
     length = _rules_of(page).length()
     lead = 0.0 if length is None else page.lead
     game.start(players, page_function(page, "endow")(page, players, game.period), lead)
+    problem = _rules_of(page).endowment_problem(game.game)
+    if problem:
+        warn_once(world_of(game.model), page, f"{page.__name__}: {problem}")
     seconds = page.seconds
     if seconds is None and length is not None:
         seconds = lead + length
@@ -328,13 +332,16 @@ def _data(page: type[InstitutionPage], player: Player, game: LiveGame) -> dict[s
 
 
 def _push(page: type[InstitutionPage], player: Player, game: LiveGame, by: str) -> None:
-    """Push a change to those on the page in that period who see it; of a sealed one no decision."""
-    if by and game.is_open and game.institution.is_sealed:
-        return
-    period = page_function(page, "period")
+    """Push a change to those on the page in that period who see it.
+
+    Of a sealed period nobody sees others' decisions. Who decides has a reply, but only in one of
+    the tabs.
+    """
+    period, is_sealed = page_function(page, "period"), game.is_open and game.institution.is_sealed
     for other in page_function(page, "together")(page, player):
         is_here = other.page == page.key and period(page, other) == game.period
-        if is_here and (not by or (other.name != by and game.is_news_to(other))):
+        is_own = by in ("", other.name)
+        if is_here and (is_own or (not is_sealed and game.is_news_to(other))):
             # from each one's own place: who has caused it may be elsewhere
             notify(other, other, _data(page, other, game), event="UprootInstitution")
 

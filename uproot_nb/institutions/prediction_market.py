@@ -171,9 +171,10 @@ class PredictionMarket(Institution):
         ticks = _CONTEXT.quantize(_CONTEXT.divide(found, Decimal(self.tick)), _SMALLEST)
         return product(self.tick, int(ticks.to_integral_value(ROUND_CEILING)))
 
-    def cash_left(self, game: Game, player: str) -> Price:
-        """Return what a trader can spend."""
-        return difference(game.endowments[player].cash or 0, self._spent(game, player))
+    def cash_left(self, game: Game, player: str) -> Price | None:
+        """Return what a trader can spend; None for no limit."""
+        cash = game.endowments[player].cash
+        return None if cash is None else difference(cash, self._spent(game, player))
 
     def _spent(self, game: Game, player: str) -> Price:
         return total(one.amounts[1] for one in game.made("buy", "sell", by=player))
@@ -191,6 +192,17 @@ class PredictionMarket(Institution):
         if own:
             found.append(AllowedAction("sell", words.SELL, (words.QUANTITY,), own, is_quoted=True))
         return [*found, AllowedAction("done", words.DONE)]
+
+    def endowment_problem(self, game: Game) -> str:
+        """Return that nobody can buy a share, and so nobody can sell one, if that is so."""
+        least = min(self.cost(game, name, 1) for name in self.contracts)
+        left = [self.cash_left(game, name) for name in game.endowments]
+        if any(cash is None or cash >= least for cash in left):
+            return ""
+        return (
+            f"nobody has the {least} that a share costs, so nobody can buy. Give the traders cash: "
+            'PredictionMarket(…, cash=10_000), or Endowment("trader", cash=10_000) in endow().'
+        )
 
     def quoted_costs(self, game: Game, player: str, action: str, amount: Price) -> dict[str, Price]:
         """Return the current cost of that many shares of each contract; negative for a sale.
@@ -231,7 +243,8 @@ class PredictionMarket(Institution):
                 raise OrderRefused("no_units", refusals.NO_UNITS)
             shares = difference(0, shares)
         paid = self.cost(game, contract, shares)
-        if paid > self.cash_left(game, decision.player):
+        cash = self.cash_left(game, decision.player)
+        if cash is not None and paid > cash:
             raise OrderRefused("no_cash", refusals.NO_CASH)
         amounts = (decision.amounts[0], paid)
         return Decision(decision.player, decision.action, amounts, contract, decision.elapsed)
@@ -273,11 +286,9 @@ class PredictionMarket(Institution):
         """Return the hint, the cash, and the shares of each contract."""
         own, held = game.endowments[player], self.shares(game, player)
         shares = [(name, plain(count)) for name, count in held.items() if count]
-        return [
-            (words.HINT, own.signal),
-            (words.CASH, plain(self.cash_left(game, player))),
-            *shares,
-        ]
+        left = self.cash_left(game, player)
+        cash = [] if left is None else [(words.CASH, plain(left))]
+        return [(words.HINT, own.signal), *cash, *shares]
 
     def status(self, game: Game, player: str, elapsed: float) -> str:
         """Return a sentence for traders who have to wait."""
@@ -322,8 +333,10 @@ class PredictionMarket(Institution):
 
     def _affordable(self, seen: Seen, contract: str) -> int:
         """Return how many shares the trader's cash buys, one tick for rounding left aside."""
+        if seen.endowment.cash is None:
+            return self.max_shares
         spent = sum(float(move.amounts[1]) for move in seen.own if len(move.amounts) > 1)
-        cash = float(seen.endowment.cash or 0) - spent - float(self.tick)
+        cash = float(seen.endowment.cash) - spent - float(self.tick)
         if cash <= 0:
             return 0
         out = {name: Decimal(count) for name, count in seen.public["shares"].items()}

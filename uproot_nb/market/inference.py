@@ -48,7 +48,7 @@ class StudyResults:
         """
         mine = self.means[self.means["outcome"] == outcome]
         if mine.empty:
-            there = ", ".join(dict.fromkeys(self.means["outcome"]))
+            there = ", ".join(dict.fromkeys(self.means["outcome"])) or "none with any number"
             raise BadMarket(f"There is no outcome {outcome!r}.", f"There are: {there}.")
         cells = [
             _cell(mean, error, digits)
@@ -205,8 +205,19 @@ def _cell(mean: float, error: float, digits: int) -> str:
     return f"{mean:.{digits}f}{beside}"
 
 
-def _check_columns(periods: pandas.DataFrame, names: Sequence[str]) -> None:
+def _check_columns(periods: Any, names: Sequence[str]) -> None:
+    if not hasattr(periods, "columns"):
+        raise BadMarket(
+            f"{type(periods).__name__} is not a table.",
+            'Give the table "periods" itself: study_tables(tables["periods"]), or '
+            "study_tables(tables.periods).",
+        )
     missing = [name for name in names if name not in periods]
+    if missing and missing[0] == "arm" and "design" in periods:
+        raise BadMarket(
+            "The table has no column 'arm', but one of designs.",
+            'Write study_tables(periods, by="design").',
+        )
     if missing:
         raise BadMarket(
             f"The table has no column {missing[0]!r}.",

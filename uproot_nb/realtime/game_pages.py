@@ -8,11 +8,12 @@ from typing import Any
 from uproot_nb.errors import OrderRefused
 from uproot_nb.experiment.pages import Check, Page
 from uproot_nb.session.entities import Player
-from uproot_nb.session.world import world_of
+from uproot_nb.session.steps import Cause
+from uproot_nb.session.world import World, world_of
 
 __all__ = [
     "COMMON_ATTRIBUTES", "group_or_all", "group_subject", "in_own_words",
-    "is_page_duration", "page_function", "reached_periods",
+    "is_page_duration", "page_function", "reached_periods", "warn_once",
 ]  # fmt: skip
 
 
@@ -57,3 +58,15 @@ def in_own_words(texts: Mapping[str, str], refusal: OrderRefused) -> OrderRefuse
     """Return a refusal with the page's own text, if it has one."""
     text = texts.get(refusal.code)
     return refusal if text is None else OrderRefused(refusal.code, text)
+
+
+_WARNED = "game pages/warned"
+"""The name of the warnings that were shown."""
+
+
+def warn_once(world: World, page: type[Page], text: str) -> None:
+    """Warn the researcher of a page, in the notebook and the log; not again in this kernel."""
+    shown = world.models.indexes.setdefault(_WARNED, set())
+    if world.is_served and (page.key, text) not in shown:
+        shown.add((page.key, text))
+        world.runtime.reports.warn(text, Cause("", page.key, page.__name__, ""))

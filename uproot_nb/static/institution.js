@@ -24,8 +24,51 @@
         return words[text] || uproot.inner.amount(value);
     }
 
+    const MONEY = new Set(["Cash", "Cost per unit", "Price", "Profit", "Reserve price", "Value of the item", "You pay", "You receive",
+        "Your bid", "Your estimate", "Your price", "Your units are worth", "Your units cost", "Your value"]);
+    const QUANTITIES = new Set(["Total quantity", "Your quantity"]);
+    const tick = decimalsOf(place.dataset.tick ?? ""), countsQuantities = place.dataset.kind === "cournot";     // whose money has no tick
+    let decimals = countsQuantities ? 0 : tick;
+
+    function decimalsOf(value) {
+        return /^-?\d+\.(\d+)$/.exec(String(value))?.[1].length ?? 0;
+    }
+
+    /* An amount with so many decimals at least: "4.5" and 5 beside each other are 4.50 and 5.00. */
+    function padded(value, count) {
+        if (Array.isArray(value)) return value.map((each) => padded(each, count));
+        const text = String(value);
+        if (!count || !/^-?\d+(\.\d+)?$/.test(text)) return value;
+        const [whole, part = ""] = text.split(".");
+        return `${whole}.${part.padEnd(count, "0")}`;
+    }
+
+    function money(value) {
+        return shown(padded(value, decimals));
+    }
+
+    /* What is told under a word. */
+    function told(word, value) {
+        if (MONEY.has(word)) return money(value);
+        return countsQuantities && QUANTITIES.has(word) ? shown(padded(value, tick)) : shown(value);
+    }
+
+    /* All amounts of money that a page shows. */
+    function moneyIn({ facts, actions, clock, report }) {
+        const told = facts.filter(([word]) => MONEY.has(word)).map(([, value]) => value);
+        const offered = actions.flatMap(({ targets }) => targets.map(([, , price]) => price));
+        const decided = report ? report.decisions.flatMap(([move]) => amountsOf(move).money) : [];
+        return [...told, ...offered, ...(clock ? clock.prices : []), ...decided].flat();
+    }
+
+    /* Of a decision the quantity, if it has one, and the amounts of money. */
+    function amountsOf([action, , amounts]) {
+        const hasQuantity = action === "quantity" || (["buy", "sell"].includes(action) && amounts.length > 1);
+        return hasQuantity ? { quantity: amounts[0], money: amounts.slice(1) } : { money: amounts };
+    }
+
     function listed(facts) {
-        return facts.map(([word, value]) => `${words[word] || word}: ${shown(value)}`).join("; ");
+        return facts.map(([word, value]) => `${words[word] || word}: ${told(word, value)}`).join("; ");
     }
 
     /* Sentences, which have no word before them, are said by the status. */
@@ -62,6 +105,7 @@
             if (this.data && (data.decisions < this.data.decisions || (data.open && !this.data.open))) return;
             const before = this.data;
             this.data = data;
+            decimals = Math.max(countsQuantities ? 0 : tick, ...moneyIn(data).map(decimalsOf));
             this.received = performance.now();
             this.asked = false;
             this.show();
@@ -126,7 +170,7 @@
         runClock(clock, since) {
             const seen = this.data.now - this.data.started, elapsed = seen + since;
             const steps = Math.min(Math.max(0, Math.floor(elapsed / clock.every)), clock.prices.length - 1);
-            const price = shown(clock.prices[steps]);
+            const price = money(clock.prices[steps]);
             if (this.price.textContent !== price) this.price.textContent = price;
             const isOver = elapsed >= clock.length, hasBegun = elapsed >= 0 && seen < 0;
             if (isOver || hasBegun) this.ask();
@@ -137,7 +181,7 @@
         /* Prices that others may change at any time; "" where there are none. */
         quotes() {
             const quoted = this.data.actions.find((action) => action.quoted);
-            return quoted ? listed(quoted.targets.map(([, name, price]) => [name, price])) : "";
+            return quoted ? quoted.targets.map(([, name, price]) => `${words[name] || name}: ${money(price)}`).join("; ") : "";
         }
 
         /* Say prices that have changed, but not each of them. */
@@ -161,7 +205,7 @@
             this.title.textContent = data.practice ? `${words.Practice} · ${counted}` : counted;
             this.unpaid.hidden = !data.practice;
             this.facts.replaceChildren(...data.facts.filter(([word]) => word).map(([word, value]) =>
-                build("div", {}, build("dt", {}, words[word] || word), build("dd", {}, shown(value)))));
+                build("div", {}, build("dt", {}, words[word] || word), build("dd", {}, told(word, value)))));
             const sentences = [shown(data.status || ""), ...data.facts.filter(([word]) => !word).map(([, text]) => shown(text))];
             const status = sentences.filter(Boolean).join(" ");
             if (this.status.textContent !== status) this.status.textContent = status;
@@ -180,7 +224,7 @@
 
         /* What is being typed and the focus stay, unless what can be done has changed. */
         showActions() {
-            const { actions } = this.data, drawn = JSON.stringify(actions);
+            const { actions } = this.data, drawn = JSON.stringify([actions, decimals]);
             if (drawn === this.drawn) {
                 actions.forEach((action) => this.askCosts(action));
                 return;
@@ -206,7 +250,7 @@
             const amount = input ? input.value.trim() : "";
             const show = (costs) => cells.forEach((cell, at) => {
                 const cost = costs[action.targets[at][0]];
-                const text = cost === undefined ? "" : `${words[Number(cost) < 0 ? "You receive" : "You pay"]}: ${shown(String(cost).replace("-", ""))}`;
+                const text = cost === undefined ? "" : `${words[Number(cost) < 0 ? "You receive" : "You pay"]}: ${money(String(cost).replace("-", ""))}`;
                 if (cell && cell.textContent !== text) cell.textContent = text;
             });
             if (!amount) {
@@ -251,7 +295,7 @@
                 const id = `uproot-game-${action.name}-${at}`;
                 const name = [words[action.targetWord] || action.targetWord, shown(text)].filter(Boolean).join(" ");
                 const cost = build("span", { id: `${id}-cost`, class: "uproot-game-cost" });
-                return build("li", {}, build("span", {}, build("span", { id }, `${name}: ${shown(price)}`), " ", cost), choice(target, word, action.quoted ? `${id} ${id}-cost` : id));
+                return build("li", {}, build("span", {}, build("span", { id }, `${name}: ${money(price)}`), " ", cost), choice(target, word, action.quoted ? `${id} ${id}-cost` : id));
             });
             const list = build("ul", { class: "uproot-game-rows", "aria-label": word }, ...rows);
             return [...(inputs.length ? [entry] : []), list];
@@ -266,12 +310,15 @@
         }
 
         /* A decision in a line: "60", "Sell: 60", "Buy Seller 1: 60", or "Buy rain: 20 (1100)" with what all of them cost. */
-        line([action, target, [amount, cost, ...more]]) {
+        line(move) {
+            const [action, target] = move, { quantity, money: sums } = amountsOf(move);
+            const counted = quantity === undefined ? [] : [shown(padded(quantity, countsQuantities ? tick : 0))];
             const verb = { offer: words.Sell, buy: words.Buy, sell: words.Sell }[action];
-            if (!verb) return shown([amount, cost, ...more].filter((each) => each !== undefined));
+            if (!verb) return shown([...counted, ...sums.map(money)]);
             const whose = "seller" in this.data.players ? words.Seller : "";
             const name = target ? [verb, whose, shown(target)].filter(Boolean).join(" ") : verb;
-            return `${name}: ${shown(amount)}${cost === undefined ? "" : ` (${shown(String(cost).replace("-", ""))})`}`;
+            const paid = sums.map((sum) => money(String(sum).replace("-", "")));
+            return `${name}: ${counted.length ? `${counted[0]} (${paid[0]})` : paid[0]}`;
         }
 
         showReport() {

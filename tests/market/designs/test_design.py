@@ -296,3 +296,25 @@ def test_what_makes_traders_need_not_have_a_hash() -> None:
             return ZIC()
 
     assert len(Design(LOW, Maker(), steps=5).simulate(1).periods) == 1
+
+
+@pytest.mark.parametrize(
+    "units", [numpy.array([90, 80]), pandas.Series([90, 80], index=[3, 4]), range(90, 70, -10)]
+)
+def test_values_may_be_an_array_a_column_or_a_range(units: Any) -> None:
+    values = InducedValues({"b1": units}, {"s1": [numpy.int64(10), 20]})
+    listed = InducedValues({"b1": [90, 80]}, {"s1": [10, 20]})
+    assert values == listed
+    assert values.plain() == listed.plain()
+    assert {type(one) for one in (*values.all_values(), *values.all_costs())} == {int}
+    design = Design(values, ZIC, steps=50)
+    assert design.to_csv() == Design(listed, ZIC, steps=50).to_csv()
+    pandas.testing.assert_frame_equal(
+        design.simulate(seed=1).periods, Design(listed, ZIC, steps=50).simulate(seed=1).periods
+    )
+
+
+@pytest.mark.parametrize("units", [90, None, "90", [90.5], numpy.array([90.5])])
+def test_values_that_are_no_amounts_are_refused(units: Any) -> None:
+    with pytest.raises(BadMarket, match="b1's values are"):
+        InducedValues({"b1": units}, {})

@@ -327,6 +327,12 @@ def test_what_shows_one_market_asks_which(draw: Any, study: dict[str, pandas.Dat
     assert draw(plots.select(study, session="zip 2")).has_data()
 
 
+def test_select_says_that_one_markets_tables_need_no_choice() -> None:
+    simulated = Design(VALUES, ZIC, steps=5).simulate(seed=1)
+    with pytest.raises(BadMarket, match=r"SimulatedMarket is not a table(.|\n)*need no choice"):
+        plots.select(simulated, session=1)  # type: ignore[call-overload]
+
+
 def test_select_says_what_there_is(study: dict[str, pandas.DataFrame]) -> None:
     assert set(plots.select(study, arm="zip")["trades"]["session"]) == {"zip 0", "zip 1", "zip 2"}
     assert len(plots.select(study["periods"], arm="zip", session="zip 1")) == 3

@@ -39,6 +39,15 @@ class RecordedInstitution(InstitutionTables):
         return labelled(stamped(super().decisions), self._labels)
 
     @cached_property
+    def endowments(self) -> pandas.DataFrame:
+        """A row per period, player and amount that the player was given: values, costs, estimate.
+
+        made = tables.decisions.query("reason.isna()")  # without those that were refused
+        made.merge(tables.endowments, on=["period", "player", "label", "unit"])
+        """
+        return labelled(super().endowments, self._labels)
+
+    @cached_property
     def allocations(self) -> pandas.DataFrame:
         """A row per period that is over and player: units, payment, profit, equilibrium."""
         return labelled(super().allocations, self._labels)

@@ -85,16 +85,24 @@ class _Visit:
     async def _changes_before(self, move: Move | None) -> bool:
         """Wait until a move is due; return whether something else has happened before."""
         wait = self._wait_for_clock() if move is None else self._wait_for(move)
-        timeout = None if wait is None else max(0.0, wait)
-        try:
-            note = await self._client.next_note("UprootInstitution", timeout=timeout)
-        except TimeoutError:
-            if move is None:
-                await self._look()
-            return move is None
-        if note.data["period"] == self._view["period"]:
-            self._take(note.data)
-        return True
+        due = None if wait is None else time.monotonic() + wait
+        while True:
+            timeout = None if due is None else max(0.0, due - time.monotonic())
+            try:
+                note = await self._client.next_note("UprootInstitution", timeout=timeout)
+            except TimeoutError:
+                if move is None:
+                    await self._look()
+                return move is None
+            if note.data["period"] != self._view["period"]:
+                return True
+            if self._is_news(note.data):
+                self._take(note.data)
+                return True
+
+    def _is_news(self, data: dict[str, Any]) -> bool:
+        """Return whether a push has more than the answer to the bot's own decision had."""
+        return any(data[name] != self._view[name] for name in ("decisions", "open", "started"))
 
     def _wait_for(self, move: Move) -> float:
         if move.at is None:

@@ -36,12 +36,11 @@ class InducedValues:
     costs: Mapping[str, Sequence[Price]]
 
     def __post_init__(self) -> None:
-        for name, units in (*self.values.items(), *self.costs.items()):
-            if any(exact(value) is None for value in units):
-                raise BadMarket(
-                    f"Not all of {name}'s values are amounts of money: {list(units)!r}.",
-                    "Write whole numbers or Decimals, never floats.",
-                )
+        for side in ("values", "costs"):
+            given = getattr(self, side)
+            made = {name: _exact_units(name, units) for name, units in given.items()}
+            if any(made[name] is not units for name, units in given.items()):
+                object.__setattr__(self, side, made)
 
     def plain(self) -> dict[str, dict[str, list[Any]]]:
         """Return the schedules as JSON has them; a Decimal is a text."""
@@ -170,6 +169,23 @@ def highest_value(values: InducedValues) -> Price | None:
     """Return the highest value or cost; None if there are no units."""
     units: Iterable[Iterable[Price]] = (*values.values.values(), *values.costs.values())
     return max((price for one in units for price in one), default=None)
+
+
+def _exact_units(name: str, units: Iterable[Any]) -> Sequence[Price]:
+    """Return units as they are given; whole numbers of numpy and others as int, in a list."""
+    if not isinstance(units, Iterable):
+        raise BadMarket(f"{name}'s values are {units!r}.", f"Write a list: {{{name!r}: [90, 70]}}.")
+    if not isinstance(units, (list, tuple)):
+        units = list(units)
+    made = [exact(value) for value in units]
+    known = [value for value in made if value is not None]
+    if len(known) < len(made):
+        raise BadMarket(
+            f"Not all of {name}'s values are amounts of money: {units!r}.",
+            "Write whole numbers or Decimals, never floats.",
+        )
+    is_same = all(value is one for value, one in zip(known, units, strict=True))
+    return units if is_same else known
 
 
 def highest_worth(

@@ -217,6 +217,8 @@ class _Arm:
         self._lines: dict[int, dict[str, int]] = {}
         """The line of each rule."""
         self._units: dict[int, dict[str, dict[str, dict[int, Price]]]] = {}
+        self._places: dict[tuple[int, str, str, int], tuple[int, str]] = {}
+        """The line of each unit, and its text."""
 
     def take(self, row: DesignRow, line: int) -> None:
         """Take a row; a ValueError or KeyError says what is wrong."""
@@ -232,13 +234,15 @@ class _Arm:
             _put(self._rules.setdefault(period, {}), name, rule)
             self._lines.setdefault(period, {})[name] = line
         elif row.item in _SIDES and row.trader:
-            self._take_unit(row, _SIDES[row.item])
+            self._take_unit(row, _SIDES[row.item], line)
         else:
             raise ValueError(f"item {row.item!r}")
 
-    def _take_unit(self, row: DesignRow, side: str) -> None:
-        sides = self._units.setdefault(int(row.period), {"values": {}, "costs": {}})
-        units, unit = sides[side].setdefault(row.trader, {}), int(row.unit)
+    def _take_unit(self, row: DesignRow, side: str, line: int) -> None:
+        period, unit = int(row.period), int(row.unit)
+        sides = self._units.setdefault(period, {"values": {}, "costs": {}})
+        units = sides[side].setdefault(row.trader, {})
+        self._places[period, side, row.trader, unit] = line, ",".join(row)
         if unit in units:
             raise ValueError(f"unit {unit} appears twice")
         amount = _read(row.amount)
@@ -250,6 +254,7 @@ class _Arm:
         """Return the arguments of the design."""
         if not self._units:
             raise BadMarket("An arm has no values and costs.", "Add rows with value and cost.")
+        self._check_numbers()
         values = {number: _values(sides) for number, sides in sorted(self._units.items())}
         numbers = [*values, *self._rules]
         length = {"periods": max(1, *numbers), "practice": max(0, 1 - min(numbers))}
@@ -258,6 +263,14 @@ class _Arm:
         if self._robots:
             made["traders"] = self._robots.get("", self._robots)
         return made
+
+    def _check_numbers(self) -> None:
+        """Refuse units that are not numbered 1, 2, 3 …, at the first line where they are not."""
+        for (period, side, trader, unit), (line, text) in self._places.items():
+            if unit < 1:
+                raise _unreadable(line, text, "units are numbered 1, 2, 3 …")
+            if unit > 1 and unit - 1 not in self._units[period][side][trader]:
+                raise _unreadable(line, text, f"{trader} has no unit {unit - 1}")
 
     def _rules_from(self, first: int) -> dict[int, Rules]:
         """Return the rules by the period from which they hold; each one holds until it is set."""
@@ -272,11 +285,6 @@ class _Arm:
 def _values(sides: Mapping[str, Mapping[str, Mapping[int, Price]]]) -> InducedValues:
     made: dict[str, dict[str, list[Price]]] = {}
     for side, traders in sides.items():
-        for trader, units in traders.items():
-            if sorted(units) != list(range(1, len(units) + 1)):
-                raise BadMarket(
-                    f"{trader} has the units {sorted(units)}.", "Number units 1, 2, 3 …"
-                )
         made[side] = {
             trader: [units[unit] for unit in sorted(units)] for trader, units in traders.items()
         }

@@ -48,6 +48,7 @@ class AssetMarketPage(MarketPage):
     dividends: ClassVar[Dividends]
     show_value: ClassVar[bool] = False
     rules = Rules(budget=True, short_sales=False)
+    _endows_in: ClassVar[str] = "endow"
     kind_attributes: ClassVar[Mapping[str, Check]] = {
         **MarketPage.kind_attributes,
         "show_value": (lambda v: isinstance(v, bool), "True or False"),

@@ -26,7 +26,7 @@ from uproot_nb.market.pages.market_pushes import (
     push_shout,
     push_to_traders,
 )
-from uproot_nb.market.pages.trader_data import robots_highest, trader_data
+from uproot_nb.market.pages.trader_data import robots_highest, trader_data, warn_of_empty_purses
 from uproot_nb.realtime.game_pages import (
     COMMON_ATTRIBUTES,
     group_or_all,
@@ -78,6 +78,8 @@ class MarketPage(Page):
     refusal_texts: ClassVar[tuple[str, ...]] = refusals.REFUSAL_TEXTS
 
     _kind: ClassVar[str] = "market"
+    _endows_in: ClassVar[str] = "open_market"
+    """The function in which authors endow."""
     kind_attributes: ClassVar[Mapping[str, Check]] = {
         **COMMON_ATTRIBUTES,
         "rules": (lambda v: isinstance(v, Rules), "rules: Rules(improvement=True)"),
@@ -226,10 +228,11 @@ class MarketPage(Page):
     @live
     def seed_markets(page: Any, player: Player) -> dict[str, Any]:
         """Return everything that the page shows, at the start and after missed pushes."""
+        markets = markets_of(page, player)
+        _check_purses(page, player, markets)  # now that all hooks before the page have run
         return {
             "markets": [
-                page_function(page, "market_data")(page, player, market)
-                for market in markets_of(page, player)
+                page_function(page, "market_data")(page, player, market) for market in markets
             ]
         }
 
@@ -381,6 +384,14 @@ def _let_in(page: type[MarketPage], player: Player, market: Market) -> None:
     if met is not None and player.name not in met:  # older logs lack `met`
         page_function(page, "late_trader")(page, market, player)
         met.append(player.name)
+
+
+def _check_purses(page: type[MarketPage], player: Player, markets: Iterable[Market]) -> None:
+    """Warn where nobody can buy, unless the author's `late_trader` may still endow somebody."""
+    traders = list(page_function(page, "traders")(page, player))
+    is_usual = page_function(page, "late_trader") is page_function(MarketPage, "late_trader")
+    for market in markets:
+        warn_of_empty_purses(page, traders, market, page._endows_in if is_usual else None)
 
 
 def _market(page: type[MarketPage], player: Player, name: str) -> Market:

@@ -6,7 +6,7 @@ its price; where that is not certain, there is none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from uproot_nb.errors import OrderRefused
@@ -18,9 +18,11 @@ from uproot_nb.market.orderbook.amounts import Price, plain, total
 from uproot_nb.market.orderbook.order_checks import check_owed, check_units
 from uproot_nb.market.orderbook.orders import Side
 from uproot_nb.market.orderbook.outcomes import Trade
+from uproot_nb.realtime.game_pages import warn_once
 from uproot_nb.session.entities import Player
+from uproot_nb.session.world import world_of
 
-__all__ = ["own_trades", "robots_highest", "trader_data"]
+__all__ = ["own_trades", "robots_highest", "trader_data", "warn_of_empty_purses"]
 
 _SIDES: tuple[Side, Side] = ("buy", "sell")
 
@@ -76,6 +78,42 @@ def own_trades(trades: Iterable[Trade], name: str) -> list[list[Any]]:
         for side, trader in (("buy", trade.buyer), ("sell", trade.seller))
         if trader == name
     ]
+
+
+def warn_of_empty_purses(
+    page: Any, traders: Sequence[Player], market: Market, giver: str | None
+) -> None:
+    """Warn once of a page in whose market no bid can be taken, as nobody has cash.
+
+    Once there are orders, it is too late to endow. While only some traders have an endowment, the
+    others' may still come, as from a hook before their own page.
+
+    Args:
+        giver: the page's function that endows, as an author writes it; None if an author's function
+            endows late traders, so that cash may still come.
+    """
+    world, is_new = world_of(market.model), market.is_open and market.book.next_order == 1
+    if giver is None or not traders or not is_new or not world.is_served:
+        return
+    if any(_can_pay(market, trader.name) for trader in traders):
+        return
+    endowed = [market.book.account(trader.name).endowed for trader in traders]
+    if any(endowed) and not all(endowed):
+        return
+    text = (
+        f"{page.__name__}: nobody in the market {market.title!r} has cash, so no bid can be taken. "
+        f"Give the traders some: market.endow(trader, cash=100) in {giver}(), or let all buy on "
+        "credit: Rules(budget=False)."
+    )
+    warn_once(world, page, text)
+
+
+def _can_pay(market: Market, name: str) -> bool:
+    try:
+        _check_money(market, name)
+    except OrderRefused:
+        return False
+    return True
 
 
 def _units_left(market: Market, name: str, side: Side) -> list[Price]:

@@ -119,8 +119,13 @@ def select(tables: Any, **labels: Any) -> Any:
         plots.price_path(plots.select(simulated, session="call 3"))
 
     Raises:
-        BadMarket: nothing has these labels.
+        BadMarket: nothing has these labels, or these are the tables of one market.
     """
+    if not isinstance(tables, Mapping) and not hasattr(tables, "columns"):
+        raise BadMarket(
+            f"{type(tables).__name__} is not a table, nor a dict of tables.",
+            "Give the tables of simulate_markets or session_tables; one market's need no choice.",
+        )
     frames = dict(tables) if isinstance(tables, Mapping) else {"": tables}
     found = {name: _rows(frame, labels) for name, frame in frames.items()}
     if all(frame.empty for frame in found.values()):

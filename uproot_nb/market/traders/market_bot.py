@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from uproot_nb.bots.random_forms import random_form
-from uproot_nb.market.orderbook.amounts import Price, from_plain, plain
+from uproot_nb.errors import BadMarket
+from uproot_nb.market.orderbook.amounts import Price, exact, from_plain, plain
 from uproot_nb.market.orderbook.orders import OTHER
 from uproot_nb.market.traders.seat import MarketSeat
 from uproot_nb.market.traders.trader import Trader, View
@@ -21,6 +22,7 @@ def market_bot(
     *,
     pace: float = 1.0,
     seconds: float | None = None,
+    highest: Price | None = None,
     on_trade: Callable[[list[Any]], None] | None = None,
 ) -> Callable[[Any], Awaitable[None]]:
     """Return a bot for `run.bots` that trades by a rule on every MarketPage it comes to.
@@ -35,11 +37,12 @@ def market_bot(
         pace: seconds between two acts, on average; the gaps are exponential.
         seconds: how long a period lasts, for traders who look at the clock; by default what the
             page says.
+        highest: the highest price to think of where the rules name none. By default the bots of a
+            run think of what units are worth at most, as a simulation does, and a bot that plays by
+            a `Client` of your own, who is not told that, of twice the highest of what it knows: its
+            unit's value or cost, and the standing prices.
         on_trade: called with each trade that the page shows: number, time, price, quantity,
             initiator.
-
-    Where the rules name no highest price, the bots of a run think of what units are worth at most,
-    as a simulation does.
 
     Other pages are answered as `random_forms` does. Where there are several markets on a page, it
     trades in the first. Where the page has no end of its own, the bot has done its part when it has
@@ -50,7 +53,11 @@ def market_bot(
     `simulate_asset_market`. On a CallMarketPage the bot sends one order for each of its
     units, at what the trader would quote for it, and is ready then; a `CallTrader` hears what came
     of them.
+
+    Raises:
+        BadMarket: *highest* is not an amount of money above 0.
     """
+    most = _checked_highest(highest)
 
     async def play(client: Any) -> None:
         # lazy: `import uproot_nb` needs no Tornado
@@ -67,7 +74,7 @@ def market_bot(
             except PageLeft:
                 continue
             try:
-                bot = _Play(here, own, seed["markets"][0], pace, seconds, on_trade)
+                bot = _Play(here, own, seed["markets"][0], pace, seconds, on_trade, most)
                 await bot.learn_range()
                 if bot.seat.is_call:
                     await bot.send_all(CallRefused)
@@ -84,6 +91,16 @@ def market_bot(
 
     play.__name__ = play.__qualname__ = type(trader).__name__
     return play
+
+
+def _checked_highest(highest: Price | None) -> Price | None:
+    made = None if highest is None else exact(highest)
+    if highest is not None and (made is None or made <= 0):
+        raise BadMarket(
+            f"highest={highest!r} is not an amount of money above 0.",
+            "Write a whole number or a Decimal, as highest=200, or leave it out.",
+        )
+    return made
 
 
 class _Here:
@@ -122,8 +139,9 @@ class _Play:
     def __init__(
         self, here: _Here, trader: Trader, data: dict[str, Any], pace: float,
         seconds: float | None, on_trade: Callable[[list[Any]], None] | None,
+        highest: Price | None,
     ) -> None:  # fmt: skip
-        self._here, self._pace = here, pace
+        self._here, self._pace, self._given_highest = here, pace, highest
         length = seconds or data.get("seconds")
         ends = data.get("ends") if seconds is None else None
         self._length, self._ends = length, ends or time.time() + (length or 0.0)
@@ -140,8 +158,10 @@ class _Play:
         return min(1.0, max(0.0, (self._ends - time.time()) / self._length))
 
     async def learn_range(self) -> None:
-        """Ask for the highest price to think of, where the rules name none."""
-        if not self.seat.has_range:
+        """Take the highest price to think of, or ask for it, where the rules name none."""
+        if self._given_highest is not None:
+            self.seat.set_range(plain(self._given_highest))
+        elif not self.seat.has_range:
             told = await self._here.call("robots_range", self.seat.data["market"])
             self.seat.set_range(told["highest"])
 

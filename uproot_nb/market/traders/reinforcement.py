@@ -57,9 +57,10 @@ class RothErev:
     trades.
 
     Args:
-        actions: K; the paper has 30.
-        scaling, recency, experimentation: s, r and e; the defaults are those with which the model
-            of three parameters fits best in Erev and Roth (1998).
+        actions: K.
+        scaling, recency, experimentation: s, r and e. These and K are by default as in the program
+            with which Phelps repeats the experiments of the paper of 2001
+            (ElectricityAuctionSimulation in JASA, github.com/phelps-sg/jasa).
         patience: how often it quotes before it tries something else.
         modified: whether to learn as in the paper of 2001.
 
