@@ -238,6 +238,37 @@ def test_a_quote_that_was_taken_is_believed_to_be_taken_again() -> None:
     assert trader.belief("sell", 90, 200.0) == 0.0
 
 
+@given(
+    st.lists(shouts, max_size=30), st.none() | st.integers(1, 200), st.none() | st.integers(1, 200),
+    st.integers(0, 210),
+)  # fmt: skip
+@examples(100)
+def test_quotes_that_stand_do_not_count_yet(
+    heard: list[Shout], bid: int | None, ask: int | None, price: int
+) -> None:
+    """Definition 7: one shout of each outstanding quote, the last, is left out."""
+    counted = list(reversed(heard))
+    for side, standing in (("buy", bid), ("sell", ask)):
+        here = [s for s in counted if (s.side, s.price, s.accepted) == (side, standing, False)]
+        if here:
+            counted.remove(here[0])
+    trader = GD(memory=40)
+    trader._shouts.extend(heard)
+    for side in ("buy", "sell"):
+        wanted = naive_belief(counted, side, price, 200.0)
+        assert trader.belief(side, price, 200.0, bid, ask) == wanted
+        assert trader.belief(side, price, 200.0) == naive_belief(heard, side, price, 200.0)
+
+
+def test_an_ask_counts_as_rejected_when_a_better_one_has_taken_its_place() -> None:
+    trader, chance = GD(), Random(1)
+    for price in (90, 80):
+        trader.observe(Shout("sell", price, False), None, chance)
+    assert trader.belief("sell", 80, 200.0, None, 80) > 0.0
+    assert trader.belief("sell", 90, 200.0, None, 80) == 0.0
+    assert trader.belief("sell", 80, 200.0) == 0.0
+
+
 def test_a_sure_gain_is_believed_to_be_sure() -> None:
     """Nobody has sold at 60 yet, but who sells to the bid that stands there does."""
     trader, chance = GD(), Random(1)

@@ -36,7 +36,8 @@ def value(trader: GDX, view: View, units: tuple[int, ...], chances: int) -> floa
     traded = 0.9 * value(trader, view, units[1:], chances - 1)
     possible = [0.0 + kept]
     for price in range(1, 61):
-        gain, belief = sign * (price - units[0]), trader.belief(view.side, price, 60.0)
+        gain = sign * (price - units[0])
+        belief = trader.belief(view.side, price, 60.0, view.bid, view.ask)
         if gain >= 0:
             possible.append(belief * (gain + traded) + (1 - belief) * kept)
     return max(possible)
@@ -54,7 +55,7 @@ def test_the_worth_of_a_unit_that_is_kept_is_that_of_trying_every_price(
     left = trader.chances_left(view)
     whole, fewer = (value(trader, view, some, left) for some in (units, units[1:]))  # type: ignore[arg-type]
     sign = 1 if view.side == "sell" else -1
-    worth = sign * (trader._reserve(view, trader._beliefs(view.side, 60.0)) - view.limit)
+    worth = sign * (trader._reserve(view, trader._beliefs(view.side, 60.0, view.bid, view.ask)) - view.limit)
     assert worth == pytest.approx(0.9 * (whole - fewer), abs=0.02)
 
 
@@ -103,7 +104,7 @@ def test_a_better_unit_that_comes_later_is_no_reason_to_wait() -> None:
     """Two units share the chances: who has two is more eager to trade the first."""
     one = View("buy", 50, None, 45, None, 1, 60)
     trader = heard(GDX(), [Shout("sell", price, price < 40) for price in (30, 35, 45)])
-    beliefs = trader._beliefs("buy", 60.0)
+    beliefs = trader._beliefs("buy", 60.0, None, 45)
     assert trader._reserve(one, beliefs) < trader._reserve(replace(one, later=(48,)), beliefs) <= 50
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, MutableSequence
 from random import Random
 
 from uproot_nb.market.orderbook.amounts import Price
@@ -29,18 +29,19 @@ class GD:
     own side the belief is 0 (spread reduction), at the other side's outstanding quote it is 1: that
     is to take it.
 
-    A quote that stood and then was taken counts as taken; the shout that took it is no quote of its
-    own. In the paper those who expect to gain more are also more likely to act next, as with
-    `Rules(timing="surplus")` here.
+    The outstanding bid and ask, the best that stand, do not count: nobody knows yet whether they
+    will be accepted (definition 7). A quote that stood and then was taken counts as taken; the shout
+    that took it is no quote of its own. In the paper those who expect to gain more are also more
+    likely to act next, as with `Rules(timing="surplus")` here.
 
     Args:
-        memory: only shouts since so many trades ago count; 5 is reported to be the paper's choice.
+        memory: only shouts since so many trades ago count; 5 in the paper's simulations (p. 21).
     """
 
     def __init__(self, memory: int = 5) -> None:
         self._shouts: deque[Shout] = deque()
         self._memory = memory
-        self._found: dict[tuple[Side, Price | float], Beliefs] = {}
+        self._found: dict[tuple[object, ...], Beliefs] = {}
         self._known: dict[tuple[object, ...], tuple[float | None, float]] = {}
         """What follows from all that was heard, until something else is."""
 
@@ -71,7 +72,7 @@ class GD:
         taken, near = (math.inf if there is None else float(there)), float(view.tick) / 2
         best, gain = None, 0.0
         prices = self._candidates(view)
-        beliefs = self._beliefs(view.side, view.highest).along(prices)
+        beliefs = self._beliefs(view.side, view.highest, view.bid, view.ask).along(prices)
         for price, belief in zip(prices, beliefs, strict=True):
             likely = 1.0 if abs(price - taken) < near else belief
             expected = likely * (price - limit if sells else limit - price)
@@ -94,23 +95,42 @@ class GD:
         if shout.answered:
             return shout
         maker: Side = "sell" if shout.side == "buy" else "buy"
-        for place in reversed(range(len(self._shouts))):
-            one = self._shouts[place]
-            if one.side == maker and one.price == shout.price and not one.accepted:
-                del self._shouts[place]
-                break
+        _forget(self._shouts, maker, shout.price)
         return Shout(maker, shout.price, True)
 
-    def belief(self, side: Side, price: float, highest: float) -> float:
-        """Return the believed probability that a quote of that side at *price* is accepted."""
-        return self._beliefs(side, highest).at(price)
+    def belief(
+        self,
+        side: Side,
+        price: float,
+        highest: float,
+        bid: Price | None = None,
+        ask: Price | None = None,
+    ) -> float:
+        """Return the believed probability that a quote of that side at *price* is accepted.
 
-    def _beliefs(self, side: Side, highest: Price | float) -> Beliefs:
+        Args:
+            bid, ask: the outstanding quotes, None if there are none.
+        """
+        return self._beliefs(side, highest, bid, ask).at(price)
+
+    def _beliefs(
+        self, side: Side, highest: Price | float, bid: Price | None, ask: Price | None
+    ) -> Beliefs:
         """Return what it believes of quotes of a side, until it hears something."""
-        found = self._found.get((side, highest))
+        key = side, highest, bid, ask
+        found = self._found.get(key)
         if found is None:
-            found = self._found[side, highest] = Beliefs(self._shouts, side, float(highest))
+            found = self._found[key] = Beliefs(self._settled(bid, ask), side, float(highest))
         return found
+
+    def _settled(self, bid: Price | None, ask: Price | None) -> list[Shout]:
+        """Return what was heard, but for the outstanding quotes."""
+        settled = list(self._shouts)
+        if bid is not None:
+            _forget(settled, "buy", bid)
+        if ask is not None:
+            _forget(settled, "sell", ask)
+        return settled
 
     def _candidates(self, view: View) -> list[float]:
         """Return prices on the grid from the limit to the outstanding quotes, the lowest first.
@@ -131,6 +151,15 @@ class GD:
         heard = (math.floor((float(one.price) - low) / tick + 0.5) for one in self._shouts)
         steps.update(place for place in heard if 0 <= place < count)
         return [low + tick * place for place in sorted(steps)]
+
+
+def _forget(shouts: MutableSequence[Shout], side: Side, price: Price) -> None:
+    """Remove the last quote of a side at a price that nobody has taken, if there is one."""
+    for place in reversed(range(len(shouts))):
+        one = shouts[place]
+        if one.side == side and one.price == price and not one.accepted:
+            del shouts[place]
+            return
 
 
 class Beliefs:

@@ -77,7 +77,7 @@ class GDX(GD):
         return max(0, int(expected * view.time_left) - self._stood)
 
     def _best(self, view: View) -> tuple[float | None, float]:
-        beliefs = self._beliefs(view.side, view.highest)
+        beliefs = self._beliefs(view.side, view.highest, view.bid, view.ask)
         return self._search(view, self._reserve(view, beliefs))
 
     def _reserve(self, view: View, beliefs: Beliefs) -> float:
