@@ -472,7 +472,7 @@ class Runtime:
     async def _leave(self) -> None:
         self._ignores_messages = True
         self.calls.pause()
-        self._stop_clocks()
+        await self._begin_what_is_due()
         ending = [task for task, endless in self._tasks.items() if not endless]
         finishing = [*self.calls.running, *ending]
         if finishing:
@@ -492,6 +492,15 @@ class Runtime:
             channel.close()
         await self._disconnect()
 
+    async def _begin_what_is_due(self) -> None:
+        """Stop the timers, and begin what they have asked for: the log says that it was due.
+
+        A drop-out calls its handler a turn later, as a task that begins in the turn after.
+        """
+        self._stop_clocks()
+        for _ in range(2):
+            await asyncio.sleep(0)
+
     def _stop_clocks(self) -> None:
         self.flow.close()
         self.dropouts.close()
@@ -506,6 +515,7 @@ class Runtime:
         await self.calls.close()
 
     async def _end(self) -> None:
+        await self._begin_what_is_due()
         await self._cancel_all()
         self._stop_clocks()
         self.reports.settle(everything=True)
