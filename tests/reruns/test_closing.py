@@ -1,5 +1,5 @@
 """rerun after a session has ended while something was due."""
-# ruff: noqa: ANN001, ANN201, ANN202  (authors' code is written as authors write it)
+# ruff: noqa: ANN001, ANN201  (authors' code is written as authors write it)
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from uproot_nb.log.call_rows import read_call
-from uproot_nb.log.events import CHANGES, Event, recorded_cause
+from uproot_nb.log.events import CHANGES, Event, recorded_cause, undoing
 from uproot_nb.log.state import PERFORMED
 
 __all__ = ["RecordedInput", "RecordedInputs", "resumptions"]
@@ -58,7 +58,7 @@ class RecordedInputs:
         self._own_code = {recorded_cause(event) for event in events if event.kind == "open"}
         self._calls = {recorded_cause(event) for event in events if event.kind == "call"}
         done = {recorded_cause(e) for e in events if e.kind == "effect" and e.value == PERFORMED}
-        failed = {(actor, page, f"{cause} failed", code) for actor, page, cause, code in done}
+        failed = {(actor, page, undoing(cause), code) for actor, page, cause, code in done}
         self._effects = done | failed
         presses = (event for event in events if _is_of_press(event))
         self._arrivals = {event.subject: event for event in presses}
