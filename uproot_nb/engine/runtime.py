@@ -405,7 +405,7 @@ class Runtime:
     async def _leave(self) -> None:
         self.inbox.ignored = True
         self.calls.pause()
-        self._stop_clocks()
+        await self._begin_what_is_due()
         finishing = [*self.calls.running, *self.tasks.ending()]
         if finishing:
             await asyncio.wait(finishing, timeout=FINISHING_SECONDS)
@@ -414,6 +414,15 @@ class Runtime:
         await self.world.journal.settle(FINISHING_SECONDS)
         await self.line.hang_up()
         self.world.journal.close()
+
+    async def _begin_what_is_due(self) -> None:
+        """Stop the timers, and begin what they have asked for: the log says that it was due.
+
+        A drop-out calls its handler a turn later, as a task that begins in the turn after.
+        """
+        self._stop_clocks()
+        for _ in range(2):
+            await asyncio.sleep(0)
 
     def _stop_clocks(self) -> None:
         self.flow.close()
@@ -425,6 +434,7 @@ class Runtime:
         await self.calls.close()
 
     async def _end(self) -> None:
+        await self._begin_what_is_due()
         await self._cancel_all()
         self._stop_clocks()
         self.reports.settle(everything=True)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from uproot_nb.errors import LogBusy
 from uproot_nb.experiment.pages import Page
 from uproot_nb.flow.undone_moves import PLACE_FIELDS
-from uproot_nb.log.events import CHANGES
+from uproot_nb.log.events import CHANGES, undoing
 from uproot_nb.log.state import WITHDRAWN, Stored
 from uproot_nb.session.entities import Player
 from uproot_nb.session.journal import Attempt, OldPosition, attempt
@@ -177,7 +177,7 @@ def _undo(world: World, tried: Attempt, own: Collection[tuple[str, str]]) -> Non
     tried.places.clear()
     for one in reversed(within):
         _undo(world, one, own)
-    cause = Cause(tried.actor, tried.page, f"{tried.cause} failed", tried.code)
+    cause = Cause(tried.actor, tried.page, undoing(tried.cause), tried.code)
     _undo_changes(world, tried, cause, own, places)
     before = world.lock.begin_step(cause)
     try:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from itertools import compress
 from typing import NamedTuple
 
-__all__ = ["CHANGES", "KINDS", "Event", "EventColumns", "recorded_cause", "have_same_cause"]
+__all__ = [
+    "CHANGES", "KINDS", "Event", "EventColumns", "have_same_cause", "recorded_cause", "undoing",
+]  # fmt: skip
 
 CHANGES = frozenset({"set", "del", "append", "insert", "update", "remove"})
 KINDS = CHANGES | {
@@ -50,6 +52,11 @@ def have_same_cause(one: Event, other: Event) -> bool:
     """Return whether two events have the same actor, page and cause, if need be in other code."""
     same_place = (one.actor, one.page) == (other.actor, other.page)
     return same_place and one.cause == other.cause
+
+
+def undoing(cause: str) -> str:
+    """Return the cause of what undoes the changes of code that has failed."""
+    return f"{cause} failed"
 
 
 class EventColumns(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from uproot_nb.log.call_rows import read_call
-from uproot_nb.log.events import CHANGES, Event, recorded_cause
+from uproot_nb.log.events import CHANGES, Event, recorded_cause, undoing
 from uproot_nb.log.state import PERFORMED
 
 __all__ = ["RecordedInput", "RecordedInputs", "resumptions"]
@@ -22,8 +22,6 @@ GROUPED = "grouped:"
 """How the mark begins of a group that goes on from its wait page; also if it was made by hand."""
 _LATER = frozenset({"submit", "form", "time_up", "late_form"})
 """Inputs that came before their rows, which are written at the end."""
-_NEXT = 4
-"""A room's note of somebody comes among so many events after their `join`."""
 _PRESSES = frozenset({"claim", "room"})
 """Inputs by which somebody takes a place, and begins."""
 
@@ -60,8 +58,14 @@ class RecordedInputs:
         self._own_code = {recorded_cause(event) for event in events if event.kind == "open"}
         self._calls = {recorded_cause(event) for event in events if event.kind == "call"}
         done = {recorded_cause(e) for e in events if e.kind == "effect" and e.value == PERFORMED}
-        failed = {(actor, page, f"{cause} failed", code) for actor, page, cause, code in done}
+        failed = {(actor, page, undoing(cause), code) for actor, page, cause, code in done}
         self._effects = done | failed
+        presses = (event for event in events if _is_of_press(event))
+        self._arrivals = {event.subject: event for event in presses}
+        """By player: the arrival that goes with a press of a button."""
+        entries = (event for event in events if event.subject.startswith("room/"))
+        self._entries = {event.field: event for event in entries}
+        """By player: a room's note of whom it let in."""
 
     def of(self, event: Event) -> list[RecordedInput]:
         """Return the input that an event records, and the steps at which it went on."""
@@ -80,7 +84,7 @@ class RecordedInputs:
         if event.kind == "open":
             return "restart"
         if event.kind == "arrive":
-            return "" if self._is_of_press(event) else "arrive"
+            return "" if _is_of_press(event) else "arrive"
         if event.kind == "intervention":
             return {"paused": "state", "running": "state", "bot": "bot"}.get(event.field, "")
         if event.kind == "once":
@@ -92,23 +96,13 @@ class RecordedInputs:
         return "apply" if event.kind in _RAW and self._is_from_outside(event) else ""
 
     def _arrival(self, joined: Event) -> tuple[Event, ...]:
-        """Return the arrival that goes with a press of a button, if the log has it."""
-        then = self._events[joined.seq : joined.seq + 1]
-        came = tuple(one for one in then if one.kind == "arrive" and self._is_of_press(one))
-        return (*came, *self._entry(joined)) if _is_erased(joined) else came
+        """Return what the log has of the same press: the arrival, and a room's note.
 
-    def _entry(self, joined: Event) -> tuple[Event, ...]:
-        """Return a room's note of somebody whom it let in, and of whom nothing else remains."""
-        name = joined.subject.partition("/")[2]
-        then = self._events[joined.seq : joined.seq + _NEXT]
-        found = (e for e in then if e.subject.startswith("room/") and e.field == name)
-        return tuple(found)
-
-    def _is_of_press(self, arrival: Event) -> bool:
-        """Return whether somebody began by the press of a button that gave the place."""
-        before = self._events[arrival.seq - 2]
-        took = before.kind == "join" and before.subject == arrival.subject
-        return took and orjson.loads(arrival.value)["by"] != "link"
+        The note is repeated only if nothing else remains of somebody.
+        """
+        came = self._arrivals.get(joined.subject)
+        noted = self._entries.get(joined.subject.partition("/")[2]) if _is_erased(joined) else None
+        return tuple(event for event in (came, noted) if event is not None)
 
     def _is_from_outside(self, event: Event) -> bool:
         """Return whether a cell, the monitor, or a function after a commit made an event."""
@@ -167,6 +161,11 @@ def resumptions(events: Sequence[Event], event: Event, call: dict[str, Any]) -> 
 
 
 # ---- the act of an event, by its value, and whether it came from outside ----------------------
+
+
+def _is_of_press(event: Event) -> bool:
+    """Return whether somebody began by the press of a button that gave the place."""
+    return event.kind == "arrive" and bool(orjson.loads(event.value)["by"] != "link")
 
 
 def _is_erased(joined: Event) -> bool:

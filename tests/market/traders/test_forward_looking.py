@@ -55,7 +55,8 @@ def test_the_worth_of_a_unit_that_is_kept_is_that_of_trying_every_price(
     left = trader.chances_left(view)
     whole, fewer = (value(trader, view, some, left) for some in (units, units[1:]))  # type: ignore[arg-type]
     sign = 1 if view.side == "sell" else -1
-    worth = sign * (trader._reserve(view, trader._beliefs(view.side, 60.0, view.bid, view.ask)) - view.limit)
+    beliefs = trader._beliefs(view.side, 60.0, view.bid, view.ask)
+    worth = sign * (trader._reserve(view, beliefs) - view.limit)
     assert worth == pytest.approx(0.9 * (whole - fewer), abs=0.02)
 
 

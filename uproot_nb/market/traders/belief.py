@@ -30,9 +30,9 @@ class GD:
     is to take it.
 
     The outstanding bid and ask, the best that stand, do not count: nobody knows yet whether they
-    will be accepted (definition 7). A quote that stood and then was taken counts as taken; the shout
-    that took it is no quote of its own. In the paper those who expect to gain more are also more
-    likely to act next, as with `Rules(timing="surplus")` here.
+    will be accepted (definition 7). A quote that stood and then was taken counts as taken; the
+    shout that took it is no quote of its own. In the paper those who expect to gain more are also
+    more likely to act next, as with `Rules(timing="surplus")` here.
 
     Args:
         memory: only shouts since so many trades ago count; 5 in the paper's simulations (p. 21).
