@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -284,6 +285,41 @@ async def test_tasks_of_the_session_run_again_and_those_of_cells_are_applied() -
         run.spawn(count(run.session)).result()
         assert run.session.ticks == 6
         same(run, [Ask], {"new_session": new_session})
+
+
+class Slow(Page):
+    """Calls that wait, and start tasks that wait as long."""
+
+    @live
+    def note(page, player):
+        player.noted = True
+
+    @live
+    async def think(page, player):
+        await asyncio.sleep(0.02)
+        player.thought = rng().random()
+
+        async def later() -> None:
+            await asyncio.sleep(0.02)
+            player.later = rng().random()
+
+        spawn(later())
+
+
+async def test_calls_that_go_on_late_in_a_busy_loop_go_on_as_late_again() -> None:
+    """What they start then comes after what another call does, which was as late."""
+    with serving(Slow, players=3) as run:
+        ann, bob, cem = [await Browser.open(run, number) for number in range(3)]
+        asked = [await one.ask("think") for one in (ann, bob)]
+        await until(lambda: len(run._runtime.calls.running) == 2)
+        await cem.call("note")
+        run._runtime.loop.call_soon_threadsafe(time.sleep, 0.1)
+        await ann.answer(asked[0])
+        await bob.answer(asked[1])
+        await until(lambda: all(player.get("later") for player in list(run.players)[:2]))
+        for one in (ann, bob, cem):
+            await one.disconnect()
+        same(run, [Slow], {})
 
 
 class Late(Page):

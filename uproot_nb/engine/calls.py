@@ -414,14 +414,15 @@ class _CallCause(Unfinished):
     """The number of steps begun."""
     last: tuple[int, int]
     """The last event when its last step ended, and that step's turn."""
-    resumed: tuple[tuple[int, int, int], ...] = ()
-    """Steps before which others had a turn: (step, last event before it, turn)."""
+    resumed: tuple[tuple[int, int, int, float], ...] = ()
+    """Steps before which others had a turn: (step, last event before it, turn, ms since begun)."""
 
     def begin_step(self) -> None:
         """Record where in the log a step begins, so that a rerun repeats the order."""
         turn, seq = next(self.turns), self.world.journal.seq
         if (seq, turn - 1) != self.last and len(self.resumed) < MOST_RESUMED:
-            self.resumed += ((self.step, seq, turn),)
+            ms = round((time.perf_counter() - self.begun) * 1000, 3)
+            self.resumed += ((self.step, seq, turn, ms),)
         self.step, self.last = self.step + 1, (seq, turn)
 
     def end_step(self) -> None:
@@ -434,8 +435,8 @@ class _CallCause(Unfinished):
         if not self.resumed:
             self.place = seq, self.place[1]
             return
-        step, _, turn = self.resumed[-1]
-        self.resumed = (*self.resumed[:-1], (step, seq, turn))
+        step, _, turn, ms = self.resumed[-1]
+        self.resumed = (*self.resumed[:-1], (step, seq, turn, ms))
 
     def note_started(self) -> None:
         """Log that the call has begun, so that a restart does not run it again."""

@@ -152,12 +152,20 @@ class RecordedInputs:
 
 
 def resumptions(events: Sequence[Event], event: Event, call: dict[str, Any]) -> list[RecordedInput]:
-    """Return the steps at which a call went on after others had written."""
-    return [
-        RecordedInput(seq + 1, events[seq - 1].time, "resume", event, (), (seq, turn), number)
-        for number, seq, turn in call.get("resumed", ())
-        if seq < len(events)
-    ]
+    """Return the steps at which a call went on after others had written.
+
+    A step in a busy kernel may be much later than what was written before it; logs of the first
+    versions do not say how much.
+    """
+    found = []
+    for number, seq, turn, *ms in call.get("resumed", ()):
+        if seq < len(events):
+            before, after = events[seq - 1].time, events[seq].time
+            time = event.time - (call["ms"] - ms[0]) / 1000 if ms else before
+            place = (seq, turn)
+            time = max(min(time, after), before)
+            found.append(RecordedInput(seq + 1, time, "resume", event, (), place, number))
+    return found
 
 
 # ---- the act of an event, by its value, and whether it came from outside ----------------------
