@@ -171,7 +171,7 @@ async def seated(run: Any, traders: Mapping[str, Noting]) -> dict[str, _Play]:
     for place, name in enumerate(traders):
         tab: Any = Tab(await Browser.open(run, place))
         seed = await tab.call("seed_markets")
-        plays[name] = _Play(tab, traders[name], seed["markets"][0], 1e-9, None, None)
+        plays[name] = _Play(tab, traders[name], seed["markets"][0], 1e-9, None, None, None)
         run._runtime.interventions.note_bot(run.players[place], "robot", True)
         await plays[name].learn_range()
     return plays
@@ -267,7 +267,7 @@ async def test_a_double_auction_is_the_same_to_a_trader(
 TIMED_RULES = [
     ("ZIC", Rules(max_price=200, good_for=6)),
     ("AA", Rules(max_price=200, good_for=3)),
-    ("GD", Rules(max_price=200, breaker=CircuitBreaker(Decimal("0.05"), 5))),
+    ("GD", Rules(max_price=200, breaker=CircuitBreaker(Decimal("0.02"), 5, 80))),
     ("ZIP", Rules(max_price=200, good_for=9, breaker=CircuitBreaker(Decimal("0.03"), 4, 80))),
 ]
 
@@ -464,7 +464,7 @@ def test_a_refusal_loses_nothing_that_is_on_its_way() -> None:
             raise OrderRefused("no_order", "Somebody was faster.")
 
     listener = noting("ZIC", ["ann"])["ann"]
-    play = _Play(Here(), listener, seat({}, ZIC()).data, 1.0, None, None)  # type: ignore[arg-type]
+    play = _Play(Here(), listener, seat({}, ZIC()).data, 1.0, None, None, None)  # type: ignore[arg-type]
     asyncio.run(play.act(OrderRefused))
     assert Here.calls == ["send_order"]
     assert play.seat.take("UprootMarket", push(0, 40))

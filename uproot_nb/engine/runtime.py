@@ -274,6 +274,7 @@ class Runtime:
             self._wait_until_left(until)
         except TimeoutError:
             self.world.journal.halt()
+            self.world.closing = True
             logger.warning(
                 "Session %r: %s did not end; its changes are not stored.",
                 self.name, self.lock.holder or "Something",
@@ -349,9 +350,17 @@ class Runtime:
         self.loop.set_exception_handler(self._errors.report_callback)
         try:
             self._run_loop()
+            self._cancel_the_rest()
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         finally:
             self.loop.close()
+
+    def _cancel_the_rest(self) -> None:
+        """End what others have begun in the loop, such as the participants of a test."""
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        for _ in range(3):  # a task that goes on nevertheless is lost
+            self.loop.run_until_complete(asyncio.sleep(0))
 
     def _run_loop(self) -> None:
         """Run the loop until it is stopped, whatever authors' callbacks raise."""

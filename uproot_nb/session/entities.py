@@ -281,10 +281,14 @@ class Entity:
         """Return a field's value, or *default* where it is not set."""
         world = self._world
         with world.lock:
-            known = name in world.state.fields.get(self.subject, ())
-            if known or hasattr(type(self), name) or (self._kind, name) in world.virtual_fields:
+            is_field = name in world.state.fields.get(self.subject, ())
+            if not is_field and not hasattr(type(self), name):
+                virtual = world.virtual_fields.get((self._kind, name))
+                return default if virtual is None else virtual(self)
+            try:
                 return getattr(self, name)
-            return default
+            except UnknownField:  # a payoff that is not set
+                return default
 
     def fields(self) -> dict[str, Any]:
         """Return every field that was set with its latest value (a plain dict)."""

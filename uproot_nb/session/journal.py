@@ -685,7 +685,10 @@ class Journal:
         self.commit()
 
     def _schedule(self) -> None:
+        """Commit in the next turn of the loop, which may be over once the journal is halted."""
         self._scheduled = True
+        if self._halted:
+            return
         if threading.get_ident() == self._loop_thread:
             self.loop.call_soon(self.commit)
         else:

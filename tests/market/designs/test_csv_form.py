@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -258,6 +260,15 @@ def test_lines_may_end_as_on_an_old_macintosh(tmp_path: Path) -> None:
     assert read(text, tmp_path).values == values
 
 
+@pytest.fixture
+def _usual_limit_of_cells() -> Iterator[None]:
+    """Other packages raise it for the whole process."""
+    before = csv.field_size_limit(131_072)
+    yield
+    csv.field_size_limit(before)
+
+
+@pytest.mark.usefixtures("_usual_limit_of_cells")
 @pytest.mark.parametrize("line", [1, 2])
 def test_a_quote_that_does_not_end_is_refused(line: int, tmp_path: Path) -> None:
     lines = ["arm,period,item,trader,unit,amount"] * (line - 1) + ['"' + "x" * 140_000]
