@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
-from jinja2 import Undefined
-
 from uproot_nb.interop.dialect import fmtnum
 from uproot_nb.templating.formatting import to
 
@@ -26,6 +24,8 @@ def _of_known(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def shown(value: Any, *more: Any, **named: Any) -> Any:
+        from jinja2 import Undefined
+
         if isinstance(value, Undefined):
             return str(value)  # which notes the name
         return function(value, *more, **named)

@@ -8,11 +8,13 @@ import warnings
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-
-import psutil
+from typing import TYPE_CHECKING
 
 from uproot_nb.errors import UprootError
 from uproot_nb.log.sqlite.sqlite_log import SqliteLog
+
+if TYPE_CHECKING:
+    from psutil import Process
 
 __all__ = ["databases_around", "runner_of", "session_elsewhere", "warning_of"]
 
@@ -30,9 +32,7 @@ _LEVELS = 3
 _MOST_FOLDERS, _MOST_DATABASES = 300, 20
 
 
-def runner_of(
-    process: psutil.Process | None = None, environ: Mapping[str, str] = os.environ
-) -> str:
+def runner_of(process: Process | None = None, environ: Mapping[str, str] = os.environ) -> str:
     """Return the program that executes this notebook from top to bottom; "" if a person does.
 
     Args:
@@ -40,6 +40,8 @@ def runner_of(
         environ: the kernel's environment. Voila is often part of a Jupyter server, and says there
             which kernels are its own.
     """
+    import psutil
+
     if environ.get("SERVER_SOFTWARE", "").startswith(f"{_VOILA}/"):
         return _VOILA
     try:

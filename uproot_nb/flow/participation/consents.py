@@ -25,7 +25,6 @@ from uproot_nb.languages.codes import ENGLISH, broader, direction, normal_code
 from uproot_nb.session.entities import Player
 from uproot_nb.session.journal import Attempt
 from uproot_nb.session.world import World
-from uproot_nb.templating.markdown import plain_prose
 
 __all__ = [
     "Consents", "DECLINE", "ShownText", "TEXTS", "declines", "languages_of", "texts_in",
@@ -195,6 +194,8 @@ def _posted_hash(request: HttpRequest) -> str:
 
 
 def _shown(page: type[Consent], text: ConsentText, code: str) -> ShownText:
+    from uproot_nb.templating.markdown import plain_prose
+
     title, body = plain_prose(text.text)
     reads = direction(code) if code else ""
     name = title.striptags() or page.__name__

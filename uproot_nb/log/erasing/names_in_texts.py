@@ -14,8 +14,8 @@ _SHORTEST_NAME = 5
 _SHORTEST_WORD = 2
 _WIDE = "\u2e80-\U0003ffff"
 """Characters of scripts that put no blanks between words."""
-_JOINED = re.compile(rf"[^\W_{_WIDE}]")
-_START = re.compile(rf"(?<![^\W_{_WIDE}])\S|[^\w\s]|[_{_WIDE}]")
+_JOINED = rf"[^\W_{_WIDE}]"
+_START = rf"(?<![^\W_{_WIDE}])\S|[^\w\s]|[_{_WIDE}]"
 _NUMBER = re.compile(r"[-+0-9.,:/TZeE\s]*")
 
 
@@ -55,7 +55,7 @@ class NamesInTexts:
             return text
         words = self._words if len(text.split()) > 1 else frozenset[str]()
         parts, done = list[str](), 0
-        for found in _START.finditer(text):
+        for found in re.finditer(_START, text):
             start = found.start()
             length = self._length_at(text, start, words) if start >= done else 0
             if length:
@@ -80,4 +80,4 @@ def _is_sure(name: str) -> bool:
 
 def _goes_on(text: str, end: int) -> bool:
     """Return whether a word goes on there."""
-    return end < len(text) and all(map(_JOINED.fullmatch, text[end - 1 : end + 1]))
+    return end < len(text) and all(re.fullmatch(_JOINED, one) for one in text[end - 1 : end + 1])
