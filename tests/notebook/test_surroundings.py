@@ -8,11 +8,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.running import serving
 from uproot_nb import Page
-from uproot_nb.notebook import surroundings
 from uproot_nb.notebook.surroundings import runner_of, session_elsewhere
 
 CELL = "run = serve([A], name='study', embedded=True, port=0)"
@@ -43,7 +43,7 @@ def test_a_notebook_that_nbconvert_executes_warns_that_its_links_end(
     shell: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     parent = SimpleNamespace(cmdline=lambda: ["python", "-m", "nbconvert"])
-    monkeypatch.setattr(surroundings.psutil, "Process", lambda pid: parent)
+    monkeypatch.setattr(psutil, "Process", lambda pid: parent)
     shell.run_cell("class A(Page):\n    '''A.'''", store_history=True).raise_error()
     shell.run_cell(CELL, store_history=True).raise_error()
     said = capsys.readouterr()

@@ -7,11 +7,12 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
-from typing import Any, Literal, NoReturn, overload
-
-import pydantic
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
 
 from uproot_nb.errors import BadArguments, BadPage
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 __all__ = ["PLAIN_TYPES", "LiveMethod", "client_seconds", "live"]
 
@@ -76,6 +77,8 @@ class LiveMethod:
         Raises:
             BadArguments: the browser's arguments do not match; names the parameter and the reason.
         """
+        import pydantic  # lazy: it is large, and many experiments have no live methods
+
         for name in kwargs:
             if name in self._given or name == "self":  # pydantic's own call has a 'self'
                 reason = "is not a parameter of this method"
@@ -134,7 +137,7 @@ class LiveMethod:
         where = f"line {self.function.__code__.co_firstlineno}"
         raise BadPage(self.function.__qualname__, what, remedy, where)
 
-    def _explain(self, error: pydantic.ValidationError) -> BadArguments:
+    def _explain(self, error: ValidationError) -> BadArguments:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = [*first["loc"]]
         head = place.pop(0) if place else 0
@@ -179,6 +182,8 @@ def _arguments_validator(
     function: Callable[..., Any], names: Mapping[str, Any] | None
 ) -> Callable[..., Arguments]:
     """Return a function with the live method's signature that validates its arguments."""
+    import pydantic  # lazy: see accept
+
     signature = inspect.signature(function, locals=names, eval_str=True)
     parameters = list(signature.parameters.values())[2:]
     for parameter in parameters:

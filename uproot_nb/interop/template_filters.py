@@ -24,7 +24,7 @@ def _of_known(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def shown(value: Any, *more: Any, **named: Any) -> Any:
-        from jinja2 import Undefined
+        from jinja2 import Undefined  # lazy: templates alone need it
 
         if isinstance(value, Undefined):
             return str(value)  # which notes the name

@@ -9,7 +9,6 @@ from typing import Any
 from uproot_nb.bridge.nats.broker_address import BrokerAddress, is_broker
 from uproot_nb.errors import UprootError
 from uproot_nb.notebook.connecting import Connection, ServerConnection
-from uproot_nb.notebook.nats_connection import NatsConnection
 
 __all__ = ["BROKER", "choose_connection"]
 
@@ -42,6 +41,8 @@ def choose_connection(
             "serve(bridge='nats://…', embedded=True): a run with its own server has no gateways. "
             "Give only one of them."
         )
+    from uproot_nb.notebook.nats_connection import NatsConnection  # lazy: sixteen modules
+
     return NatsConnection(_parse(bridge), session, public_url)
 
 

@@ -40,7 +40,7 @@ def runner_of(process: Process | None = None, environ: Mapping[str, str] = os.en
         environ: the kernel's environment. Voila is often part of a Jupyter server, and says there
             which kernels are its own.
     """
-    import psutil
+    import psutil  # lazy: only serve asks
 
     if environ.get("SERVER_SOFTWARE", "").startswith(f"{_VOILA}/"):
         return _VOILA

@@ -10,7 +10,6 @@ from enum import Enum
 from typing import Any
 
 import orjson
-from pydantic import BaseModel
 
 from uproot_nb.errors import UprootError
 from uproot_nb.experiment.identifiers import GroupIdentifier, PlayerIdentifier
@@ -128,7 +127,8 @@ def _in_json(value: Any) -> Any:
     """Return a value that orjson can write, for one of a type that it does not know."""
     if isinstance(value, Decimal):
         return _number(value)
-    if isinstance(value, BaseModel):
+    pydantic = sys.modules.get("pydantic")
+    if pydantic is not None and isinstance(value, pydantic.BaseModel):
         return value.model_dump()
     if isinstance(value, Enum):
         return value.value

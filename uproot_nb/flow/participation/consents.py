@@ -194,7 +194,7 @@ def _posted_hash(request: HttpRequest) -> str:
 
 
 def _shown(page: type[Consent], text: ConsentText, code: str) -> ShownText:
-    from uproot_nb.templating.markdown import plain_prose
+    from uproot_nb.templating.markdown import plain_prose  # lazy: few have texts
 
     title, body = plain_prose(text.text)
     reads = direction(code) if code else ""
