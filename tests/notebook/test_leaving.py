@@ -20,6 +20,7 @@ from tests.driving.robots import Robots
 from tests.running import Browser, serving, until
 from uproot_nb import Page, live
 from uproot_nb.engine import process_exit
+from uproot_nb.errors import ClosedRun
 
 PLAYERS = 30
 METHODS = ("plainly", "later", "in_thread", "exclusively")
@@ -196,6 +197,9 @@ async def test_what_does_not_end_in_time_is_as_if_the_process_was_killed() -> No
         GATE.set()
         await asyncio.to_thread(runtime._thread.join)
         assert [e for e in log.read("market") if e.field in ("begun", "done", "wait")] == []
+        assert run.closed
+        with pytest.raises(ClosedRun):
+            run.session.too_late = True
 
 
 @pytest.mark.long

@@ -76,6 +76,8 @@ class Calls:
         self._causes: dict[tuple[type[Page], str], tuple[str, str, str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.paused = False
+        for method in _OF_EVERY_PAGE.values():
+            method.prepare_once()  # in the cell, not while participants wait
 
     # ---- receiving ----
 

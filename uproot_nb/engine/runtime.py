@@ -257,7 +257,7 @@ class Runtime:
         return any(event.actor == "researcher" for event in self.world.journal.uncommitted)
 
     def begin_to_leave(self) -> None:
-        """Start nothing more: the process ends."""
+        """Start nothing more but what is already due: the process ends."""
         if self.closed or not self._thread.is_alive():
             return
         self._leaving = asyncio.run_coroutine_threadsafe(self._leave(), self.loop)
@@ -282,6 +282,7 @@ class Runtime:
         finally:
             self.watchdog.stop()
             self._stop(max(0.0, until - time.monotonic()), for_another=True)
+            self.world.journal.abandon()
 
     def hand_over(self) -> None:
         """Let go of the session without closing it: participants wait for another kernel.
@@ -357,10 +358,15 @@ class Runtime:
 
     def _cancel_the_rest(self) -> None:
         """End what others have begun in the loop, such as the participants of a test."""
+        if self.world.journal.halted:
+            return  # as if the process had been killed
         for task in asyncio.all_tasks(self.loop):
             task.cancel()
         for _ in range(3):  # a task that goes on nevertheless is lost
-            self.loop.run_until_complete(asyncio.sleep(0))
+            try:
+                self.loop.run_until_complete(asyncio.sleep(0))
+            except (SystemExit, KeyboardInterrupt) as left:
+                self._errors.report(left)
 
     def _run_loop(self) -> None:
         """Run the loop until it is stopped, whatever authors' callbacks raise."""
@@ -419,13 +425,14 @@ class Runtime:
         if finishing:
             await asyncio.wait(finishing, timeout=FINISHING_SECONDS)
         await self._cancel_all()
+        self._stop_clocks()
         self.reports.settle(everything=True)
         await self.world.journal.settle(FINISHING_SECONDS)
         await self.line.hang_up()
         self.world.journal.close()
 
     async def _begin_what_is_due(self) -> None:
-        """Stop the timers, and begin what they have asked for: the log says that it was due.
+        """Stop players' timers, and begin what they have asked for: the log says that it was due.
 
         A drop-out calls its handler a turn later, as a task that begins in the turn after.
         """
@@ -443,8 +450,10 @@ class Runtime:
         await self.calls.close()
 
     async def _end(self) -> None:
-        await self._begin_what_is_due()
-        await self._cancel_all()
+        try:
+            await self._begin_what_is_due()
+        finally:
+            await self._cancel_all()
         self._stop_clocks()
         self.reports.settle(everything=True)
         await self.world.journal.settle(CLOSING_SECONDS)
@@ -475,6 +484,7 @@ class Runtime:
     def _end_lost(self) -> None:
         self.watchdog.stop()
         self._stop()
+        self.world.journal.abandon()
         self.world.log.rest()
 
     # ---- places ----

@@ -197,7 +197,7 @@ class PredictionMarket(Institution):
         """Return that nobody can buy a share, and so nobody can sell one, if that is so."""
         least = min(self.cost(game, name, 1) for name in self.contracts)
         left = [self.cash_left(game, name) for name in game.endowments]
-        if any(cash is None or cash >= least for cash in left):
+        if not left or any(cash is None or cash >= least for cash in left):
             return ""
         return (
             f"nobody has the {least} that a share costs, so nobody can buy. Give the traders cash: "

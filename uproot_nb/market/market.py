@@ -844,7 +844,7 @@ class _Purses:
 
     def beside(self, name: str, place: tuple[str, int]) -> list[str]:
         """Return the models of the other markets of a group and period."""
-        return [other for other in self._names.get(place, ()) if other != name]
+        return [other for other in list(self._names.get(place, ())) if other != name]
 
 
 def _place_of(data: Mapping[str, Any]) -> tuple[str, int]:

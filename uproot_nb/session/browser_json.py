@@ -127,8 +127,8 @@ def _in_json(value: Any) -> Any:
     """Return a value that orjson can write, for one of a type that it does not know."""
     if isinstance(value, Decimal):
         return _number(value)
-    pydantic = sys.modules.get("pydantic")
-    if pydantic is not None and isinstance(value, pydantic.BaseModel):
+    model = getattr(sys.modules.get("pydantic"), "BaseModel", None)
+    if model is not None and isinstance(value, model):
         return value.model_dump()
     if isinstance(value, Enum):
         return value.value

@@ -282,12 +282,12 @@ class Entity:
         world = self._world
         with world.lock:
             is_field = name in world.state.fields.get(self.subject, ())
-            if not is_field and not hasattr(type(self), name):
-                virtual = world.virtual_fields.get((self._kind, name))
-                return default if virtual is None else virtual(self)
+            is_known = is_field or (self._kind, name) in world.virtual_fields
+            if not is_known and not hasattr(type(self), name):
+                return default
             try:
                 return getattr(self, name)
-            except UnknownField:  # a payoff that is not set
+            except UnknownField:  # of the class, and not set: a payoff
                 return default
 
     def fields(self) -> dict[str, Any]:

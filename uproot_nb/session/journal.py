@@ -473,6 +473,10 @@ class Journal:
         """Commit nothing more, as if the process were killed now; needs no lock."""
         self._halted = True
 
+    def abandon(self) -> None:
+        """Refuse changes from now on: the loop has ended, and what is not committed is lost."""
+        self._halted = self._closed = True
+
     def take_snapshot(self) -> None:
         """Save the state in the log, so that opening it again need not replay everything."""
         with self.lock:
@@ -630,6 +634,11 @@ class Journal:
         return self._closed or self._halted
 
     @property
+    def halted(self) -> bool:
+        """Whether nothing is committed any more, as if the process had been killed."""
+        return self._halted
+
+    @property
     def failing(self) -> bool:
         """Whether the log cannot be written, so that participants wait."""
         return self._reported
@@ -685,10 +694,7 @@ class Journal:
         self.commit()
 
     def _schedule(self) -> None:
-        """Commit in the next turn of the loop, which may be over once the journal is halted."""
         self._scheduled = True
-        if self._halted:
-            return
         if threading.get_ident() == self._loop_thread:
             self.loop.call_soon(self.commit)
         else:

@@ -1,9 +1,9 @@
 """Forks: a forked child lets go of the files that its parent's logs have open.
 
 A child must not touch the parent's SQLite connections, nor close them, nor write to these files by
-connections of its own: SQLite would take the parent's locks for the child's. It keeps them by file
-for the whole process, and `os.register_at_fork` cannot be undone; so there is one list of what is
-open in the process, and one of what it has inherited.
+connections of its own: SQLite would take the parent's locks for the child's. SQLite keeps its locks
+by file for the whole process, and `os.register_at_fork` cannot be undone; so there is one list of
+what is open in the process, and one of what it has inherited.
 """
 
 from __future__ import annotations

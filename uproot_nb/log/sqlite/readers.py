@@ -27,7 +27,7 @@ class FileReaders:
         as_guest: leave nothing beside the file, and read in a locked folder, too.
 
     Attributes:
-        is_guest: whether it is read so.
+        is_guest: whether the file is read as a guest.
     """
 
     def __init__(self, file: LogFile, as_guest: bool) -> None:

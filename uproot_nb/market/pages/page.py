@@ -388,9 +388,12 @@ def _let_in(page: type[MarketPage], player: Player, market: Market) -> None:
 
 def _check_purses(page: type[MarketPage], player: Player, markets: Iterable[Market]) -> None:
     """Warn where nobody can buy, unless the author's `late_trader` may still endow somebody."""
+    new = [market for market in markets if market.is_open and market.book.next_order == 1]
+    if not new:
+        return
     traders = list(page_function(page, "traders")(page, player))
     is_usual = page_function(page, "late_trader") is page_function(MarketPage, "late_trader")
-    for market in markets:
+    for market in new:
         warn_of_empty_purses(page, traders, market, page._endows_in if is_usual else None)
 
 

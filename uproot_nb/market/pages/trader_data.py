@@ -85,15 +85,15 @@ def warn_of_empty_purses(
 ) -> None:
     """Warn once of a page in whose market no bid can be taken, as nobody has cash.
 
-    Once there are orders, it is too late to endow. While only some traders have an endowment, the
-    others' may still come, as from a hook before their own page.
+    It is for a market without orders: with them, it is too late to endow. While only some traders
+    have an endowment, the others' may still come, as from a hook before their own page.
 
     Args:
         giver: the page's function that endows, as an author writes it; None if an author's function
             endows late traders, so that cash may still come.
     """
-    world, is_new = world_of(market.model), market.is_open and market.book.next_order == 1
-    if giver is None or not traders or not is_new or not world.is_served:
+    world = world_of(market.model)
+    if giver is None or not traders or not world.is_served:
         return
     if any(_can_pay(market, trader.name) for trader in traders):
         return

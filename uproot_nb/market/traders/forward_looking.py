@@ -32,9 +32,9 @@ class GDX(GD):
     With d = 0 it is GD. No unit is thought to be better than the one before. The program is solved
     anew for each quote; the best price for any limit lies on a convex hull that is made once.
 
-    The paper's beliefs are a function of time. Here the next quote has the belief of GD, with the
-    quotes that stand now; later ones have that which the history alone gives, since these quotes
-    will be gone by then. Its n is the share of the period that is left, times the number of quotes
+    The paper's beliefs are a function of time. Here all quotes have the belief of GD, which
+    leaves out the outstanding quotes; these bound the next quote alone, since they will be gone
+    later. Its n is the share of the period that is left, times the number of quotes
     that it has made in a whole period so far. The paper's auctions have an end. Where the clock
     stands still, as on a page without one, it expects to make that many quotes in the period, which
     is `chances` at first: n falls by one with each quote, and it is GD when it has made them all.
