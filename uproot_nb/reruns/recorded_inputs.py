@@ -60,12 +60,12 @@ class RecordedInputs:
         done = {recorded_cause(e) for e in events if e.kind == "effect" and e.value == PERFORMED}
         failed = {(actor, page, undoing(cause), code) for actor, page, cause, code in done}
         self._effects = done | failed
-        presses = (event for event in events if _is_of_press(event))
+        presses = (event for event in reversed(events) if _is_of_press(event))
         self._arrivals = {event.subject: event for event in presses}
-        """By player: the arrival that goes with a press of a button."""
-        entries = (event for event in events if event.subject.startswith("room/"))
+        """By player: the first arrival that goes with a press of a button."""
+        entries = (event for event in reversed(events) if event.subject.startswith("room/"))
         self._entries = {event.field: event for event in entries}
-        """By player: a room's note of whom it let in."""
+        """By player: a room's first note of whom it let in."""
 
     def of(self, event: Event) -> list[RecordedInput]:
         """Return the input that an event records, and the steps at which it went on."""
@@ -112,7 +112,7 @@ class RecordedInputs:
     def _time(self, event: Event) -> float:
         if event.kind != "load":
             return event.time
-        return self._between(orjson.loads(event.value)["time"], event.seq - 1)
+        return _between(self._events, orjson.loads(event.value)["time"], event.seq - 1)
 
     # ---- calls and forms, whose rows are written at their end ----
 
@@ -126,15 +126,11 @@ class RecordedInputs:
 
     def _begun(self, act: str, event: Event, value: dict[str, Any]) -> RecordedInput:
         seq, turn = value["begun"]
-        time = self._between(event.time - value["ms"] / 1000, seq)
+        time = _between(self._events, event.time - value["ms"] / 1000, seq)
         caused = self._caused(event, seq) if value.get("form", ()) is None else ()
         if value.get("args", ()) is None:  # a call whose data were erased
             caused = self._caused_by_call(event, seq)
         return RecordedInput(seq + 1, time, act, event, caused, (seq, turn))
-
-    def _between(self, time: float, seq: int) -> float:
-        """Return a time after an event and before the next one."""
-        return max(min(time, self._events[seq].time), self._events[seq - 1].time)
 
     def _caused(self, row: Event, begun: int) -> tuple[Event, ...]:
         """Return what the hooks of a form that is not in the log have done, and its row."""
@@ -160,15 +156,18 @@ def resumptions(events: Sequence[Event], event: Event, call: dict[str, Any]) -> 
     found = []
     for number, seq, turn, *ms in call.get("resumed", ()):
         if seq < len(events):
-            before, after = events[seq - 1].time, events[seq].time
-            time = event.time - (call["ms"] - ms[0]) / 1000 if ms else before
-            place = (seq, turn)
-            time = max(min(time, after), before)
+            time = event.time - (call["ms"] - ms[0]) / 1000 if ms else events[seq - 1].time
+            time, place = _between(events, time, seq), (seq, turn)
             found.append(RecordedInput(seq + 1, time, "resume", event, (), place, number))
     return found
 
 
 # ---- the act of an event, by its value, and whether it came from outside ----------------------
+
+
+def _between(events: Sequence[Event], time: float, seq: int) -> float:
+    """Return a time after an event and before the next one."""
+    return max(min(time, events[seq].time), events[seq - 1].time)
 
 
 def _is_of_press(event: Event) -> bool:
