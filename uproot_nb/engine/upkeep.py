@@ -53,16 +53,12 @@ class Upkeep:
             journal.check_place, self._reports.settle, self._calls.note_long, self.follow_clock,
         )  # fmt: skip
         self._tasks.beside(repeat(LOOK_SECONDS, report, *acts))
-        signs = self._save_if_due, self._registration.give_sign
+        signs = journal.tick, self._registration.give_sign
         self._tasks.beside(repeat(2 * LOOK_SECONDS, report, *signs))
         log = self._world.log
         if isinstance(log, TransferableLog):
             look = partial(self._look_for_handover, log)
             self._tasks.beside(repeat(HANDOVER_LOOK_SECONDS, report, look))
-
-    def _save_if_due(self) -> None:
-        """Save a snapshot if one is due."""
-        self._world.journal.tick()
 
     def follow_clock(self) -> None:
         """Move deadlines if the system clock was set, or the machine has slept."""
